@@ -1,0 +1,1 @@
+//! HTTP front of the system: routes, API dialects, event streams.

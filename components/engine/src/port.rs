@@ -1,0 +1,380 @@
+//! What the engine needs from outside: a model, tools, a clock and randomness, and somebody to tell.
+//!
+//! State is the fourth port and has its own crate (`anyturn-state`). The traits' futures are not `Send` by
+//! contract: a component is one thread, and so are the tests.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+// ---- the model --------------------------------------------------------------------------------------
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions of whoever built the assistant.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool's results.
+    Tool,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// In order; at least one.
+    pub parts: Vec<Part>,
+}
+
+/// A piece of a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Part {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A picture, from a user only.
+    Image {
+        /// Its media type, such as `image/png`.
+        media_type: String,
+        /// `https:` or `data:` address.
+        url: String,
+    },
+    /// A tool that the model wants called.
+    ToolCall(ToolCall),
+    /// What a tool answered.
+    ToolResult(ToolResult),
+}
+
+/// A tool that the model wants called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Unique within the conversation.
+    pub id: String,
+    /// The tool's name, as the model knows it.
+    pub name: String,
+    /// A JSON object, as the model wrote it; not validated.
+    pub arguments: String,
+}
+
+/// What a tool answered, as the model sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolResult {
+    /// The call's id.
+    pub call_id: String,
+    /// Text for the model.
+    pub content: String,
+    /// Whether the tool reported an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_error: bool,
+}
+
+/// A tool as a model is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelTool {
+    /// Unique within the request.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// A JSON Schema of an object.
+    pub parameters: Value,
+    /// What people say when they want this.
+    pub examples: Vec<Example>,
+}
+
+/// A model sentence for a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// What a person says.
+    pub utterance: String,
+    /// The object that the tool is called with for it.
+    pub arguments: Value,
+}
+
+/// One call of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelRequest {
+    /// What the call is for, such as `turn`.
+    pub purpose: String,
+    /// At least one.
+    pub messages: Vec<Message>,
+    /// The tools it may call.
+    pub tools: Vec<ModelTool>,
+    /// Whether it may call tools at all.
+    pub tools_allowed: bool,
+    /// What the answer should look like.
+    pub options: ModelOptions,
+    /// RFC 3339 with the user's offset.
+    pub local_time: Option<String>,
+    /// A stable, opaque name of the end user.
+    pub user: Option<String>,
+}
+
+/// What an answer should look like.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelOptions {
+    /// The provider's name of the model; none takes the configured one.
+    pub model: Option<String>,
+    /// 0 to 2.
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    pub top_p: Option<f32>,
+    /// Upper limit for one answer, in tokens.
+    pub max_output_tokens: Option<u32>,
+    /// Up to 4 texts that end the answer.
+    pub stop: Vec<String>,
+    /// For reproducible answers, where the provider can.
+    pub seed: Option<i64>,
+}
+
+/// A piece of a model's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelEvent {
+    /// More text.
+    Text(String),
+    /// A tool call begins.
+    ToolCallStarted {
+        /// Counts the calls of this answer from 0.
+        index: u32,
+        /// The call's id.
+        id: String,
+        /// The tool's name.
+        name: String,
+    },
+    /// More of a tool call's arguments.
+    ToolCallArguments {
+        /// Which call.
+        index: u32,
+        /// A piece of a JSON object.
+        arguments: String,
+    },
+    /// The answer is complete.
+    Finished {
+        /// How it ended.
+        reason: FinishReason,
+        /// What it took.
+        usage: Usage,
+        /// The model that answered.
+        model: String,
+    },
+    /// It will not be complete.
+    Failed(ModelError),
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// It is complete.
+    Stop,
+    /// The limit of tokens was reached.
+    Length,
+    /// The model wants tools called.
+    ToolCalls,
+    /// The provider withheld it.
+    ContentFilter,
+}
+
+/// Tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Read by the model.
+    pub input_tokens: u32,
+    /// Of these, read from the provider's cache.
+    #[serde(default)]
+    pub cached_tokens: u32,
+    /// Written by the model.
+    pub output_tokens: u32,
+}
+
+/// Why there is no (complete) answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// What a caller can act on.
+    pub kind: ModelErrorKind,
+    /// For people; holds no credentials.
+    pub message: String,
+    /// Milliseconds after which trying again makes sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+/// Mirrors `anyturn:model/chat.error-kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ModelErrorKind {
+    InvalidRequest,
+    Unauthorized,
+    UnknownModel,
+    RateLimited,
+    ContextTooLong,
+    ContentRefused,
+    Unavailable,
+    Timeout,
+    Protocol,
+}
+
+/// A language model.
+#[allow(async_fn_in_trait)]
+pub trait Model {
+    /// A model's answer; dropping it cancels the call.
+    type Answer: Answer;
+
+    /// Asks; returns when the provider has begun to answer.
+    async fn complete(&self, request: ModelRequest) -> Result<Self::Answer, ModelError>;
+}
+
+/// A model's answer as it arrives.
+#[allow(async_fn_in_trait)]
+pub trait Answer {
+    /// The next piece; nothing comes after `Finished` or `Failed`.
+    async fn next(&mut self) -> Option<ModelEvent>;
+}
+
+// ---- tools ------------------------------------------------------------------------------------------
+
+/// A tool as its server describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolDefinition {
+    /// Unique within its server.
+    pub name: String,
+    /// For people; falls back to the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// For the model.
+    #[serde(default)]
+    pub description: String,
+    /// A JSON Schema of an object.
+    pub input_schema: Value,
+    /// What repeating or interrupting it can do.
+    pub effect: Effect,
+    /// What people say when they want this.
+    #[serde(default)]
+    pub examples: Vec<Example>,
+}
+
+/// What a call of a tool may do to the world, and so what a crash in the middle of it means.
+///
+/// Taken from MCP's tool annotations; a missing annotation means the worst case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What to do with a call that may or may not have run.
+    pub class: EffectClass,
+    /// Whether it may destroy or overwrite something (`destructiveHint`).
+    pub destructive: bool,
+}
+
+/// What to do with a call that was intended but has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectClass {
+    /// Changes nothing (`readOnlyHint`): run it again.
+    Read,
+    /// The same idempotency key takes effect once: run it again with the same key.
+    Idempotent,
+    /// Never run it again by itself.
+    Unprotected,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// The tool's name at its server.
+    pub tool: String,
+    /// The validated arguments.
+    pub arguments: Value,
+    /// The same for every try of this call, and for no other call.
+    pub idempotency_key: String,
+}
+
+/// What a tool answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToolOutcome {
+    /// Text for the model and for people.
+    pub content: String,
+    /// The same for programs (MCP's `structuredContent`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Value>,
+    /// Whether the tool reports that it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_error: bool,
+    /// The call that undoes this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse: Option<Inverse>,
+}
+
+/// A call that undoes another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inverse {
+    /// The tool's name at the same server.
+    pub tool: String,
+    /// Its arguments.
+    pub arguments: Value,
+    /// What it does, for people: "Restore “buy milk”".
+    pub title: String,
+}
+
+/// Why a tool could not be asked, or did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ToolError {
+    /// It was certainly not run.
+    #[error("{0}")]
+    NotRun(String),
+    /// It may have run.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// On whose behalf a tool is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user's id.
+    pub user: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// The conversation.
+    pub session: String,
+    /// The user's IANA time zone.
+    pub timezone: Option<String>,
+}
+
+/// Tool servers.
+#[allow(async_fn_in_trait)]
+pub trait Tools {
+    /// What a server offers.
+    async fn list(&self, server: &str, caller: &Caller) -> Result<Vec<ToolDefinition>, ToolError>;
+
+    /// Calls a tool.
+    async fn call(&self, server: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError>;
+}
+
+// ---- time, randomness, listeners --------------------------------------------------------------------
+
+/// What a deterministic engine must not take from anywhere else.
+#[allow(async_fn_in_trait)]
+pub trait Environment {
+    /// Milliseconds since the Unix epoch.
+    fn now(&self) -> u64;
+    /// 128 random bits.
+    fn random(&self) -> u128;
+    /// The local time of an IANA time zone as RFC 3339 with offset; UTC when the zone is unknown or none.
+    fn local_time(&self, now: u64, timezone: Option<&str>) -> String;
+    /// Waits.
+    async fn sleep(&self, milliseconds: u64);
+}
+
+/// Where a turn's events go while it runs.
+pub trait Sink {
+    /// Takes an event; must not block. A listener that is gone is no reason to stop.
+    fn emit(&self, event: crate::Event);
+}

@@ -1,0 +1,1 @@
+//! Exports anyturn:model: providers over HTTP, and one that needs no network.

@@ -1,0 +1,1 @@
+//! Exports anyturn:state over spin:redis.

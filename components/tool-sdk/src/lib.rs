@@ -1,0 +1,1 @@
+//! Write a tool in a few lines, get an MCP server.

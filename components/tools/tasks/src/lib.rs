@@ -1,0 +1,1 @@
+//! A to-do list: an MCP server and a REST API.

@@ -1,0 +1,1 @@
+//! Runs spin.toml on wasmtime, in a container or on a laptop.

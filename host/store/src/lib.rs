@@ -1,0 +1,1 @@
+//! The state port over Redis and over an embedded SQLite database.

@@ -1,0 +1,1 @@
+//! A component that answers at once: what the benchmark and the host tests drive.
