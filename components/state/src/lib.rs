@@ -1,9 +1,17 @@
 //! The state port in Rust, and the one Redis schema behind it.
 //!
 //! - [`port`]: the types of `anyturn:state` and the traits [`Store`] and [`Queue`].
+//! - [`limits`]: the sizes and alphabets that every store enforces.
+//! - `memory` (a feature): the reference implementation, in memory, for tests.
+//! - `component` (a feature): [`Store`] and [`Queue`] over the imports of a component.
 //!
 //! Users of state (the engine, tools) know [`port`] only.
 
+#[cfg(feature = "component")]
+pub mod component;
+pub mod limits;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod port;
 
 pub use port::*;
