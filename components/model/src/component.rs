@@ -1,0 +1,80 @@
+//! The glue between the exported interface and the rest: variables in, a stream out.
+#![allow(unsafe_code, reason = "the exports that the bindings generate")]
+
+use std::time::Duration;
+
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
+use spin_sdk::{variables, wasip3, wit_bindgen::StreamResult, wit_bindgen::StreamWriter};
+
+use crate::{
+    Answer,
+    api::{Description, Error, Event, Guest, Request},
+    bindings::wit_stream,
+    failure::invalid_configuration,
+    port::{Platform, wasi::Wasi},
+    settings::Provider,
+};
+
+/// How soon a reader that is gone is noticed while the provider is silent.
+///
+/// The component model tells a writer that its reader is gone only through a write, so a silent provider's
+/// connection is closed this late at worst.
+const PROBE: Duration = Duration::from_millis(100);
+
+struct Component;
+
+crate::bindings::export!(Component with_types_in crate::bindings);
+
+impl Guest for Component {
+    async fn complete(request: Request) -> Result<wasip3::wit_bindgen::StreamReader<Event>, Error> {
+        let provider = Provider::read(&variable).await.map_err(invalid_configuration)?;
+        let answer = crate::complete(Wasi, &provider, request).await?;
+        let (events, reader) = wit_stream::new();
+        wasip3::spawn(deliver(answer, events));
+        Ok(reader)
+    }
+
+    async fn describe() -> Result<Description, String> {
+        Provider::read(&variable)
+            .await
+            .map(|provider| crate::describe(&provider))
+    }
+}
+
+/// A component variable; one that the manifest does not have is empty.
+async fn variable(name: &'static str) -> String {
+    variables::get(name).await.unwrap_or_default()
+}
+
+/// Hands an answer over until it ends or nobody reads it any more; dropping it closes the connection.
+async fn deliver(mut answer: Answer, mut events: StreamWriter<Event>) {
+    loop {
+        let mut batch = answer.take_ready();
+        if batch.is_empty() {
+            let next = match select(answer.next().boxed_local(), gone(&mut events).boxed_local()).await {
+                Either::Left((next, _)) => next,
+                Either::Right(((), _)) => return,
+            };
+            match next {
+                Some(event) => batch.push(event),
+                None => return,
+            }
+        }
+        if !events.write_all(batch).await.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Waits until the reader is gone.
+async fn gone(events: &mut StreamWriter<Event>) {
+    loop {
+        Wasi.sleep(PROBE).await;
+        if let (StreamResult::Dropped, _) = events.write(Vec::new()).await {
+            return;
+        }
+    }
+}
