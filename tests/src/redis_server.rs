@@ -7,23 +7,34 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A redis-server with its data in a folder of its own and its append-only file on.
+/// A redis-server with its data in a folder of its own.
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
     folder: TempDir,
+    options: &'static [&'static str],
     process: Process,
 }
 
 impl RedisServer {
-    /// Starts one on a free port, and returns when it answers.
+    /// Starts one on a free port, and returns when it answers. What it has acknowledged is on disk.
     pub async fn start() -> Self {
+        Self::with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// Starts one that keeps everything in memory, for measuring what is not the disk.
+    pub async fn start_without_log() -> Self {
+        Self::with(&["--appendonly", "no"]).await
+    }
+
+    async fn with(options: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder for Redis: {error}"));
         let port = free_port();
-        let process = launch(port, &folder);
+        let process = launch(port, &folder, options);
         let server = Self {
             port,
             folder,
+            options,
             process,
         };
         server.answers().await;
@@ -43,7 +54,7 @@ impl RedisServer {
 
     /// Starts it again on its data and its port.
     pub async fn restart(&mut self) {
-        self.process = launch(self.port, &self.folder);
+        self.process = launch(self.port, &self.folder, self.options);
         self.answers().await;
     }
 
@@ -110,17 +121,11 @@ impl RedisServer {
     }
 }
 
-fn launch(port: u16, folder: &TempDir) -> Process {
+fn launch(port: u16, folder: &TempDir, options: &[&str]) -> Process {
     let child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args([
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            "--loglevel",
-            "warning",
-        ])
+        .args(["--loglevel", "warning"])
+        .args(options)
         .arg("--dir")
         .arg(folder.path())
         .stdin(Stdio::null())

@@ -1,2 +1,43 @@
-//! The benchmark.
-fn main() {}
+//! The benchmark: what a request, a turn and a start cost, measured through the real binary in its release
+//! build, with Redis and the load generator on the same machine. Prints a table (Markdown) and writes the
+//! same as JSON to `target/bench.json`.
+//!
+//! Absolute figures depend on the machine and on its other work; the rows that compare two things measured in
+//! the same run do not, or less so. `ANYTURN_BENCH_SECONDS` sets the time per row (5).
+
+mod baseline;
+mod load;
+mod report;
+mod rows;
+
+use anyhow::Result;
+use report::Report;
+use std::time::Duration;
+
+fn main() -> Result<()> {
+    if baseline::is_wanted() {
+        return baseline::serve();
+    }
+    let seconds = std::env::var("ANYTURN_BENCH_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(5.0);
+    let time = Duration::from_secs_f64(seconds);
+    // One thread: what the load generator takes is taken from what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut report = Report::new();
+    runtime.block_on(async {
+        rows::trivial_route(&mut report, time).await?;
+        rows::turns(&mut report, time).await?;
+        rows::long_conversation(&mut report).await?;
+        rows::start(&mut report).await?;
+        rows::sizes(&mut report)
+    })?;
+    println!("\n{}", report.table());
+    let file = anyturn_tests::repository().join("target/bench.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&report)?)?;
+    println!("The same as JSON: {}", file.display());
+    Ok(())
+}
