@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One thing to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
     /// A document.
     Document(String),
@@ -42,7 +42,7 @@ pub enum Query {
 }
 
 /// A place in a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Position {
     /// An absolute position; 0 is the first entry.
     At(u64),
@@ -53,7 +53,7 @@ pub enum Position {
 }
 
 /// What a query found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Found {
     /// The document, if there is one.
     Document(Option<Document>),
@@ -68,7 +68,7 @@ pub enum Found {
 }
 
 /// A document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// Starts at 1 and grows by 1 with every put.
     pub version: u64,
@@ -77,7 +77,7 @@ pub struct Document {
 }
 
 /// A counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     /// The value; 0 when the counter does not exist.
     pub value: i64,
@@ -86,7 +86,7 @@ pub struct Counter {
 }
 
 /// Entries of a journal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalSlice {
     /// The journal's length.
     pub length: u64,
@@ -99,7 +99,7 @@ pub struct JournalSlice {
 }
 
 /// A member of an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Its name.
     pub member: String,
@@ -121,7 +121,7 @@ pub struct LeaseState {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Write {
     /// Appends entries to a journal. Result: [`Written::Length`].
     Append {
@@ -225,7 +225,7 @@ pub enum Write {
 }
 
 /// A condition on a journal's length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpectedLength {
     /// None.
     Any,
@@ -236,7 +236,7 @@ pub enum ExpectedLength {
 }
 
 /// A condition on a document's version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpectedVersion {
     /// None.
     Any,
@@ -249,7 +249,7 @@ pub enum ExpectedVersion {
 }
 
 /// What a write did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Written {
     /// It was done, and there is nothing to tell.
     Done,
@@ -264,7 +264,7 @@ pub enum Written {
 }
 
 /// What a commit did and found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Committed {
     /// One for each write.
     pub written: Vec<Written>,
@@ -273,7 +273,7 @@ pub struct Committed {
 }
 
 /// Why an operation did not happen.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// A condition did not hold; nothing was applied.
     #[error("the condition of write {write} did not hold: {actual}")]
@@ -295,7 +295,7 @@ pub enum Error {
 }
 
 /// What a condition found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actual {
     /// The journal's length.
     Length(u64),
@@ -340,7 +340,7 @@ pub trait Store {
 }
 
 /// A job to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewJob {
     /// At most one job with this id is in the queue.
     pub id: String,
@@ -355,7 +355,7 @@ pub struct NewJob {
 }
 
 /// A job given to a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The job's id.
     pub id: String,
@@ -368,7 +368,7 @@ pub struct Job {
 }
 
 /// A job that failed for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadJob {
     /// The job's id.
     pub id: String,
@@ -383,7 +383,7 @@ pub struct DeadJob {
 }
 
 /// How many jobs are where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Depth {
     /// May be claimed now.
     pub due: u64,
