@@ -2,7 +2,20 @@
 //!
 //! The engine knows no HTTP, no Redis and no provider; it knows [`port`] and `anyturn-state`.
 
+pub mod assistant;
+mod engine;
+mod event;
+mod id;
+pub mod journal;
 pub mod port;
+pub mod scope;
+pub mod session;
+mod time;
+mod turn;
 
-/// Placeholder for the event type that the `event` module defines.
-pub struct Event;
+pub use assistant::{Assistant, AssistantError, Assistants, LoadError};
+pub use engine::{Engine, Settings};
+pub use event::{Event, EventKind};
+pub use session::{Page, Session, SessionHead, SessionMessage, index as session_index};
+pub use time::{Local, Timestamp};
+pub use turn::{Reply, SessionTarget, ToolCallReport, Turn, TurnError, TurnRequest, TurnState};

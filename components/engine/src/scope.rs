@@ -1,0 +1,106 @@
+//! Where things lie in the store: scopes and names.
+//!
+//! Scopes and names are restricted to a small alphabet (`wit/state/state.wit`, "Limits"); ids of users and of
+//! sessions come from outside and are not. [`conversation`] and [`user`] escape them, so that no two ids
+//! share a scope and no id reaches into another user's.
+
+use sha2::{Digest, Sha256};
+
+/// The journal of a conversation.
+pub const TURNS: &str = "turns";
+/// The document that makes reading a long conversation as quick as reading a short one.
+pub const SNAPSHOT: &str = "snapshot";
+/// The lease of whoever runs a turn.
+pub const TURN: &str = "turn";
+/// The index of a user's sessions, in the user's scope.
+pub const SESSIONS: &str = "sessions";
+
+/// The longest escaped id; longer ones are hashed.
+const LONGEST: usize = 200;
+
+/// The scope of one conversation of a user. Another user's session of the same id is another scope.
+pub fn conversation(user: &str, session: &str) -> String {
+    format!("conversation/{}/{}", escape(user), escape(session))
+}
+
+/// The scope of what belongs to a user: the rate counter and the index of sessions.
+pub fn user(user: &str) -> String {
+    format!("user/{}", escape(user))
+}
+
+/// A session's member in the index [`SESSIONS`].
+pub(crate) fn member(session: &str) -> String {
+    escape(session)
+}
+
+/// The document of an idempotency key, in the conversation's scope.
+pub(crate) fn idempotency(key: &str) -> String {
+    format!("idempotency/{}", hex(&Sha256::digest(key.as_bytes())))
+}
+
+/// Keeps letters, digits and `. _ ~ : @ + -`, writes every other byte as `=XX`, and hashes what is too long.
+/// Different ids give different results.
+fn escape(id: &str) -> String {
+    let mut escaped = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"._~:@+-".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('=');
+            push_hex(&mut escaped, byte);
+        }
+    }
+    if escaped.len() > LONGEST {
+        // `=` is never followed by `h` above, so a hash is mistaken for no id.
+        return format!("=h{}", hex(&Sha256::digest(id.as_bytes())));
+    }
+    if escaped.is_empty() {
+        "=".to_owned()
+    } else {
+        escaped
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    bytes.iter().for_each(|byte| push_hex(&mut text, *byte));
+    text
+}
+
+fn push_hex(text: &mut String, byte: u8) {
+    for digit in [byte >> 4, byte & 15] {
+        text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ordinary_ids_stay_readable() {
+        assert_eq!(
+            conversation("ada@example.com", "ses_0a"),
+            "conversation/ada@example.com/ses_0a"
+        );
+        assert_eq!(user("ü/1"), "user/=c3=bc=2f1");
+    }
+
+    #[test]
+    fn a_slash_in_an_id_reaches_no_other_scope() {
+        assert_ne!(conversation("a", "b/c"), conversation("a/b", "c"));
+        assert_ne!(conversation("", "a"), conversation("a", ""));
+    }
+
+    proptest! {
+        #[test]
+        fn scopes_fit_the_store_and_differ(a in ".{0,300}", b in ".{0,300}") {
+            let scope = conversation(&a, &b);
+            prop_assert!(scope.len() <= 512);
+            prop_assert!(scope.bytes().all(|c| c.is_ascii_alphanumeric() || b"._~:/@+=-".contains(&c)));
+            prop_assert_eq!(a == b, escape(&a) == escape(&b));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Sessions as their user sees them: what was said, which there are, and forgetting one.
+
+pub mod index;
+
+use crate::port::Role;
+use crate::time::Timestamp;
+use crate::turn::ToolCallReport;
+use serde::Serialize;
+
+/// A conversation with a page of its messages. Serializes to JSON for the native API.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Session {
+    /// What it is.
+    #[serde(flatten)]
+    pub head: SessionHead,
+    /// Whether a turn is running.
+    pub running: bool,
+    /// When it expires if nothing happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// A page of messages, the oldest first.
+    pub messages: Vec<SessionMessage>,
+    /// Where the page of earlier messages ends; none when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+}
+
+/// What a list of sessions tells of each.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionHead {
+    /// The session's id.
+    pub session: String,
+    /// The assistant's name.
+    pub assistant: String,
+    /// For people.
+    pub title: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When something last happened in it.
+    pub updated_at: Timestamp,
+}
+
+/// A message as people see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionMessage {
+    /// The turn that it belongs to.
+    pub turn: String,
+    /// [`Role::User`] or [`Role::Assistant`].
+    pub role: Role,
+    /// Its text.
+    pub content: String,
+    /// Addresses of its pictures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// The tools that were called for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCallReport>,
+    /// Why an assistant's message is missing or incomplete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::journal::Failure>,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// Which messages of a conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Only what lies before this place, which a [`Session::before`] has named.
+    pub before: Option<u64>,
+    /// At most so many turns.
+    pub limit: u32,
+}

@@ -1,0 +1,210 @@
+//! A turn from outside: what is asked for, what is reported, and why one may not happen.
+//!
+//! A turn that was admitted always ends in a [`Turn`], finished or failed, and is in the journal. A
+//! [`TurnError`] means that nothing became part of the conversation through this request, except where its
+//! variant says otherwise.
+
+use crate::assistant::{AssistantError, LoadError};
+use crate::journal::Failure;
+use crate::port::{Message, ModelOptions, Part, Role, Usage};
+use crate::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What a caller wants.
+#[derive(Clone, Debug)]
+pub struct TurnRequest {
+    /// The user's id; a conversation belongs to one user, and does not exist for any other.
+    pub user: String,
+    /// The user's roles, for tools.
+    pub roles: Vec<String>,
+    /// The assistant's name; `None` takes the one that the session was begun with, which is for
+    /// [`SessionTarget::Existing`] only.
+    pub assistant: Option<String>,
+    /// Which conversation.
+    pub session: SessionTarget,
+    /// What the user says: text and images; at least one part.
+    pub message: Vec<Part>,
+    /// Repeating a request with the same key returns the first one's turn: it waits for it while it runs, and
+    /// takes it over if its instance died. Keys belong to a conversation and live as long as it does.
+    pub idempotency_key: Option<String>,
+    /// The title of a new session; `None` shortens the message.
+    pub title: Option<String>,
+    /// The user's IANA time zone.
+    pub timezone: Option<String>,
+    /// Overrides the assistant's options where it is set.
+    pub options: ModelOptions,
+}
+
+/// Which conversation a turn belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionTarget {
+    /// A new one, with an id of [`crate::Engine::new_session_id`].
+    New {
+        /// The new id.
+        id: String,
+    },
+    /// One that exists; [`TurnError::UnknownSession`] if it does not.
+    Existing {
+        /// Its id.
+        id: String,
+    },
+    /// One that is created if it does not exist, for clients that choose ids themselves.
+    Either {
+        /// Any text.
+        id: String,
+    },
+    /// A new one that nobody can go on with: the request brings the whole conversation. It lives for a short
+    /// time, so that a crash loses nothing, and must not be put into the index of sessions.
+    Detached {
+        /// An id of [`crate::Engine::new_session_id`].
+        id: String,
+        /// What was said before, without the new message.
+        history: Vec<Message>,
+    },
+}
+
+impl SessionTarget {
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        match self {
+            SessionTarget::New { id }
+            | SessionTarget::Existing { id }
+            | SessionTarget::Either { id }
+            | SessionTarget::Detached { id, .. } => id,
+        }
+    }
+}
+
+/// What came of a turn. Serializes to the JSON answer of the native API.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Turn {
+    /// The conversation's id.
+    pub session: String,
+    /// The turn's id.
+    pub turn: String,
+    /// The assistant's name.
+    pub assistant: String,
+    /// How it ended.
+    pub state: TurnState,
+    /// What the assistant said. In a failed turn: what it had said until then.
+    pub message: Reply,
+    /// The tools that were called, in their order.
+    pub tool_calls: Vec<ToolCallReport>,
+    /// What all model calls of the turn took.
+    pub usage: Usage,
+    /// The model that answered last, as its provider names it; empty when none answered.
+    pub model: String,
+    /// When the turn was admitted.
+    pub created_at: Timestamp,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnState {
+    /// The assistant answered.
+    Finished,
+    /// It did not, or not completely; [`Turn::error`] says why.
+    Failed,
+}
+
+/// What the assistant said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reply {
+    /// Always [`Role::Assistant`].
+    pub role: Role,
+    /// Markdown. The texts of several answers of one turn are separated by an empty line.
+    pub content: String,
+}
+
+/// A tool that was called in a turn.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ToolCallReport {
+    /// The call's id.
+    pub id: String,
+    /// The tool's name, as the model knows it.
+    pub tool: String,
+    /// The server that offers it; empty when the model named a tool that there is not.
+    pub server: String,
+    /// What it was called with; text when the model wrote what is not JSON.
+    pub arguments: Value,
+    /// What it answered: the structured result if there is one, else text. Null while there is none.
+    pub result: Value,
+    /// Whether it failed.
+    pub is_error: bool,
+}
+
+/// Why a request did not lead to a turn.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TurnError {
+    /// No assistant has this name.
+    #[error("there is no assistant named “{0}”")]
+    UnknownAssistant(String),
+    /// The assistant's file cannot be used.
+    #[error(transparent)]
+    Assistant(AssistantError),
+    /// There is no such session: it never was, it expired, or it is another user's.
+    #[error("there is no such session; it may have expired")]
+    UnknownSession,
+    /// A session with the id of [`SessionTarget::New`] or [`SessionTarget::Detached`] exists.
+    #[error("a session with this id exists already")]
+    SessionExists,
+    /// The session was begun with another assistant.
+    #[error("this session belongs to the assistant “{assistant}”")]
+    OtherAssistant {
+        /// The session's assistant.
+        assistant: String,
+    },
+    /// Another turn of this conversation is running and the assistant's policy is to reject.
+    #[error("another turn of this conversation is running")]
+    Busy {
+        /// The running turn; empty if unknown.
+        turn: String,
+        /// Milliseconds after which trying again makes sense.
+        retry_after: u64,
+    },
+    /// The turn of this idempotency key is running and did not end within the time one waits for it.
+    #[error("the turn of this idempotency key is still running")]
+    StillRunning {
+        /// The turn.
+        turn: String,
+        /// Milliseconds after which trying again makes sense.
+        retry_after: u64,
+    },
+    /// The idempotency key was used for a different request.
+    #[error("this idempotency key was used for a different request")]
+    KeyReused,
+    /// The message, the history or another part of the request cannot be accepted.
+    #[error("{0}")]
+    InvalidMessage(String),
+    /// The store failed. What the turn had done until then is recorded; the same idempotency key goes on
+    /// with it.
+    #[error(transparent)]
+    Store(anyturn_state::Error),
+    /// This instance lost the turn: another one took it over, or the session was deleted. It wrote nothing
+    /// since; the same idempotency key leads to the turn.
+    #[error("another instance has taken over this turn, or the session was deleted")]
+    Fenced {
+        /// The turn.
+        turn: String,
+    },
+}
+
+impl From<anyturn_state::Error> for TurnError {
+    fn from(error: anyturn_state::Error) -> Self {
+        TurnError::Store(error)
+    }
+}
+
+impl From<LoadError> for TurnError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Unknown(name) => TurnError::UnknownAssistant(name),
+            LoadError::Invalid(error) => TurnError::Assistant(error),
+        }
+    }
+}
