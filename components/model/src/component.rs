@@ -13,7 +13,6 @@ use crate::{
     Answer,
     api::{Description, Error, Event, Guest, Request},
     bindings::wit_stream,
-    failure::invalid_configuration,
     port::{Platform, wasi::Wasi},
     settings::Provider,
 };
@@ -30,7 +29,7 @@ crate::bindings::export!(Component with_types_in crate::bindings);
 
 impl Guest for Component {
     async fn complete(request: Request) -> Result<wasip3::wit_bindgen::StreamReader<Event>, Error> {
-        let provider = Provider::read(&variable).await.map_err(invalid_configuration)?;
+        let provider = Provider::read(variable).await?;
         let answer = crate::complete(Wasi, &provider, request).await?;
         let (events, reader) = wit_stream::new();
         wasip3::spawn(deliver(answer, events));
@@ -38,9 +37,10 @@ impl Guest for Component {
     }
 
     async fn describe() -> Result<Description, String> {
-        Provider::read(&variable)
-            .await
-            .map(|provider| crate::describe(&provider))
+        match Provider::read(variable).await {
+            Ok(provider) => Ok(crate::describe(&provider)),
+            Err(error) => Err(error.into_message()),
+        }
     }
 }
 
@@ -50,7 +50,7 @@ async fn variable(name: &'static str) -> String {
 }
 
 /// Hands an answer over until it ends or nobody reads it any more; dropping it closes the connection.
-async fn deliver(mut answer: Answer, mut events: StreamWriter<Event>) {
+async fn deliver(mut answer: Answer<Wasi>, mut events: StreamWriter<Event>) {
     loop {
         let mut batch = answer.take_ready();
         if batch.is_empty() {

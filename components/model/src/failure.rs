@@ -10,8 +10,3 @@ pub fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
         retry_after: None,
     }
 }
-
-/// A variable is wrong or missing.
-pub fn invalid_configuration(message: String) -> Error {
-    error(ErrorKind::Unauthorized, message)
-}

@@ -13,10 +13,14 @@
 pub mod bindings;
 #[cfg(target_arch = "wasm32")]
 mod component;
-pub mod failure;
+mod failure;
 pub mod offline;
+pub mod openai;
 pub mod port;
+pub mod presets;
+mod retry;
 pub mod settings;
+mod sse;
 
 pub use bindings::exports::anyturn::model::chat as api;
 
@@ -24,24 +28,28 @@ use api::{Description, Error, Event, Request};
 use port::Platform;
 use settings::Provider;
 
-/// An answer as it arrives.
-pub enum Answer {
+/// An answer as it arrives. Dropping it gives up what it still waits for.
+pub enum Answer<P: Platform> {
     /// All of it is there.
     Complete(std::vec::IntoIter<Event>),
+    /// A provider's, over OpenAI's dialect.
+    OpenAi(Box<openai::Answer<P>>),
 }
 
-impl Answer {
+impl<P: Platform> Answer<P> {
     /// The next event; nothing comes after [`Event::Finished`] or [`Event::Failed`].
     pub async fn next(&mut self) -> Option<Event> {
         match self {
             Self::Complete(events) => events.next(),
+            Self::OpenAi(answer) => answer.next().await,
         }
     }
 
-    /// Everything that can be had without waiting, so that it crosses to the caller in one write.
+    /// Everything that can be had without waiting, so that it crosses to the caller at once.
     pub fn take_ready(&mut self) -> Vec<Event> {
         match self {
             Self::Complete(events) => events.collect(),
+            Self::OpenAi(answer) => std::iter::from_fn(|| answer.ready()).collect(),
         }
     }
 }
@@ -51,9 +59,13 @@ pub async fn complete<P: Platform>(
     platform: P,
     provider: &Provider,
     request: Request,
-) -> Result<Answer, Error> {
+) -> Result<Answer<P>, Error> {
     match provider {
         Provider::Offline => Ok(Answer::Complete(offline::answer(&request, &platform).into_iter())),
+        Provider::OpenAi(connection) => {
+            let answer = openai::begin(platform, connection, &request).await?;
+            Ok(Answer::OpenAi(Box::new(answer)))
+        }
     }
 }
 
@@ -64,6 +76,11 @@ pub fn describe(provider: &Provider) -> Description {
             provider: "offline".into(),
             model: offline::MODEL.into(),
             remote: false,
+        },
+        Provider::OpenAi(connection) => Description {
+            provider: connection.preset.name.into(),
+            model: connection.model.clone(),
+            remote: true,
         },
     }
 }
