@@ -1,5 +1,6 @@
 //! End to end, through the real binary: the fixtures.
 //!
+//! - [`browser`]: a real Chromium.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
 //! - [`redis_server`]: a real redis-server on a free port.
 //! - [`sse`]: server-sent events as a client reads them.
@@ -8,6 +9,7 @@
 //! A fixture that is dropped takes its process and its files with it. Waiting is always for something that
 //! can be asked for (a port that answers, a process that ends), and has an end.
 
+pub mod browser;
 pub mod host;
 pub mod process;
 pub mod redis_server;

@@ -1,0 +1,203 @@
+//! The chat page in a real browser.
+
+use anyturn_tests::browser::Driver;
+use anyturn_tests::host::{Host, HostBuilder};
+use anyturn_tests::users::{SECRET, token};
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::Value;
+
+struct Page {
+    client: Client,
+    _driver: Driver,
+}
+
+impl Page {
+    async fn open(host: &Host) -> Self {
+        let driver = Driver::start().await;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(driver.capabilities())
+            .connect(&driver.url())
+            .await
+            .unwrap();
+        client.goto(&host.url("/")).await.unwrap();
+        Self {
+            client,
+            _driver: driver,
+        }
+    }
+
+    async fn say(&self, message: &str) {
+        let field = self
+            .client
+            .wait()
+            .for_element(Locator::Id("message"))
+            .await
+            .unwrap();
+        field.send_keys(message).await.unwrap();
+        field.send_keys(&Key::Enter.to_string()).await.unwrap();
+    }
+
+    /// Waits until the n-th answer is complete, and returns its text.
+    async fn answer(&self, number: usize) -> String {
+        let css = format!(
+            "#log > .message.assistant[aria-busy=false]:nth-of-type({})",
+            number * 2
+        );
+        let answer = self.client.wait().for_element(Locator::Css(&css)).await.unwrap();
+        answer
+            .find(Locator::Css(".body"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    }
+
+    async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Errors that the browser wrote to its console: a broken policy, a script that failed.
+    async fn complaints(&self) -> Vec<Value> {
+        let address = self.client.session_id().await.unwrap().unwrap();
+        let url = format!("{}/session/{address}/se/log", self._driver.url());
+        let log: Value = anyturn_tests::client()
+            .post(url)
+            .json(&serde_json::json!({ "type": "browser" }))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        log["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE")
+            .cloned()
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_todo_list_is_managed_on_the_page() {
+    let host = Host::start().await;
+    let page = Page::open(&host).await;
+    page.say("add buy milk for tomorrow").await;
+    assert!(page.answer(1).await.contains("buy milk"));
+    let card = page.client.find(Locator::Css(".tool .state")).await.unwrap();
+    assert_eq!(
+        card.text().await.unwrap(),
+        "done",
+        "the tool's card says how it went"
+    );
+    page.say("what is due tomorrow?").await;
+    assert!(page.answer(2).await.contains("buy milk"));
+
+    let listed = page
+        .client
+        .wait()
+        .for_element(Locator::Css("#sessions li[aria-current] .open span"))
+        .await
+        .unwrap();
+    assert_eq!(listed.text().await.unwrap(), "add buy milk for tomorrow");
+
+    page.client.refresh().await.unwrap();
+    assert!(
+        page.answer(2).await.contains("buy milk"),
+        "a reload shows the same conversation"
+    );
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_a_message_contains_is_shown_and_never_run() {
+    let host = Host::start().await;
+    let page = Page::open(&host).await;
+    page.say("add \"<img src=x onerror=window.hit=1><script>window.hit=2</script> [x](javascript:window.hit=3) ![y](https://tracker.example/y.png)\"").await;
+    page.answer(1).await;
+    page.say("what is on my list?").await;
+    assert!(page.answer(2).await.contains("<script>"), "it is shown as text");
+    let found = page.run("return [typeof window.hit, document.querySelectorAll('#log img, #log script, #log a[href^=javascript]').length]").await;
+    assert_eq!(found, serde_json::json!(["undefined", 0]));
+}
+
+#[tokio::test]
+async fn the_page_asks_for_a_token_where_one_is_needed() {
+    let host = HostBuilder::new().env("JWT_SECRET", SECRET).start().await;
+    let page = Page::open(&host).await;
+    let field = page
+        .client
+        .wait()
+        .for_element(Locator::Css("#token-dialog[open] #token"))
+        .await
+        .unwrap();
+    field.send_keys(&token("alice")).await.unwrap();
+    page.client
+        .find(Locator::Css("#token-dialog button[value=save]"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    page.client
+        .wait()
+        .for_element(Locator::Css("#log .welcome"))
+        .await
+        .unwrap();
+    page.say("add buy milk").await;
+    assert!(page.answer(1).await.contains("buy milk"));
+}
+
+#[tokio::test]
+async fn everything_on_the_page_has_a_name_and_is_reached_by_keyboard() {
+    let host = Host::start().await;
+    let page = Page::open(&host).await;
+    page.client
+        .wait()
+        .for_element(Locator::Css("#log .welcome"))
+        .await
+        .unwrap();
+    let nameless = page
+        .run(
+            "return [...document.querySelectorAll('button, a, input, textarea, select')].filter((one) => one.checkVisibility())\
+             .filter((one) => !(one.getAttribute('aria-label') || one.labels?.[0]?.textContent.trim() || one.textContent.trim()))\
+             .map((one) => one.outerHTML)",
+        )
+        .await;
+    assert_eq!(nameless, serde_json::json!([]));
+    assert_eq!(
+        page.run("return document.activeElement.id").await,
+        "message",
+        "the message box has the focus"
+    );
+    page.say("hello").await;
+    page.answer(1).await;
+    page.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'O', ctrlKey: true, shiftKey: true, bubbles: true }))").await;
+    page.client
+        .wait()
+        .for_element(Locator::Css("#log .welcome"))
+        .await
+        .unwrap();
+    page.client
+        .find(Locator::Id("theme"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    page.client
+        .find(Locator::Id("theme"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let ground = page
+        .run("return getComputedStyle(document.body).backgroundColor")
+        .await;
+    assert_eq!(ground, "rgb(20, 22, 27)", "the dark theme is dark");
+}
