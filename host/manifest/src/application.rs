@@ -1,0 +1,320 @@
+//! The application as the host runs it: every id checked, every reference resolved, nothing left to validate.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::dependency::{Dependency, DependencyName};
+use crate::files::Files;
+use crate::finding::{Finding, Findings, Place};
+use crate::hosts::{AllowedHost, AllowedHosts};
+use crate::names::{ComponentId, VariableName};
+use crate::reader::suggest;
+use crate::router::{RoutePattern, Router};
+use crate::template::Template;
+use crate::variables::{Declaration, Inputs, Value, Values};
+
+/// An application, read from a manifest. Made by [`crate::load`].
+#[derive(Clone, Debug)]
+pub struct Application {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    pub(crate) manifest: PathBuf,
+    pub(crate) root: PathBuf,
+    pub(crate) variables: BTreeMap<VariableName, Declaration>,
+    pub(crate) components: BTreeMap<ComponentId, Component>,
+    pub(crate) triggers: Vec<HttpTrigger>,
+}
+
+/// A component and what it may use.
+#[derive(Clone, Debug)]
+pub struct Component {
+    pub(crate) id: ComponentId,
+    pub(crate) description: String,
+    pub(crate) source: PathBuf,
+    pub(crate) source_place: Place,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) files: Files,
+    pub(crate) variables: BTreeMap<VariableName, Template>,
+    pub(crate) hosts: Vec<HostEntry>,
+}
+
+/// An entry of `allowed_outbound_hosts`, read as far as it can be before the variables are known.
+#[derive(Clone, Debug)]
+pub(crate) struct HostEntry {
+    pub(crate) place: Place,
+    pub(crate) key: String,
+    pub(crate) spec: HostSpec,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum HostSpec {
+    Fixed(AllowedHost),
+    Template(Template),
+}
+
+/// A component that answers HTTP requests.
+#[derive(Clone, Debug)]
+pub struct HttpTrigger {
+    pub(crate) id: String,
+    pub(crate) component: ComponentId,
+    pub(crate) route: Route,
+}
+
+/// From where a component can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// From outside, under this pattern, and from the application's own components.
+    Public(RoutePattern),
+    /// From the application's own components only, at `http://<id>.spin.internal`.
+    Private,
+}
+
+/// What a component gets at run time: its variables' values and the addresses it may reach.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Component variables, as `spin:variables` and `wasi:config` hand them out.
+    pub variables: BTreeMap<VariableName, Value>,
+    /// Where it may connect to.
+    pub allowed_hosts: AllowedHosts,
+}
+
+impl HttpTrigger {
+    /// The trigger's id, given or generated.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Who answers.
+    pub fn component(&self) -> &ComponentId {
+        &self.component
+    }
+
+    /// From where it can be reached.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+}
+
+impl Component {
+    /// Its id.
+    pub fn id(&self) -> &ComponentId {
+        &self.id
+    }
+
+    /// What it is, in the words of the manifest.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The component file; absolute, not checked to exist.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Its imports that are satisfied by other components.
+    pub fn dependencies(&self) -> &[Dependency] {
+        &self.dependencies
+    }
+
+    /// Its environment variables.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// The files it can read.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+}
+
+impl Application {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its version; empty when the manifest gives none.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What it is; empty when the manifest does not say.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The manifest, as the caller named it.
+    pub fn manifest(&self) -> &Path {
+        &self.manifest
+    }
+
+    /// The directory that relative paths start from: the manifest's; absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The application variables.
+    pub fn variables(&self) -> &BTreeMap<VariableName, Declaration> {
+        &self.variables
+    }
+
+    /// All components, by id.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.components.values()
+    }
+
+    /// The component with this id.
+    pub fn component(&self, id: &str) -> Option<&Component> {
+        self.components.get(id)
+    }
+
+    /// What answers HTTP requests, in the order of the manifest.
+    pub fn triggers(&self) -> &[HttpTrigger] {
+        &self.triggers
+    }
+
+    /// The components that answer requests from anywhere; the others exist as dependencies only.
+    pub fn triggered(&self) -> impl Iterator<Item = &Component> {
+        self.components()
+            .filter(|component| self.triggers.iter().any(|t| t.component == component.id))
+    }
+
+    /// The public routes.
+    pub fn router(&self) -> Router {
+        Router::new(self.triggers.iter().filter_map(|trigger| match &trigger.route {
+            Route::Public(pattern) => Some((pattern.clone(), trigger.component.clone())),
+            Route::Private => None,
+        }))
+    }
+
+    /// Whether the component can be reached at `http://<id>.spin.internal`: it needs a trigger, a private one will do.
+    pub fn is_reachable(&self, id: &str) -> bool {
+        self.triggers
+            .iter()
+            .any(|trigger| trigger.component.as_str() == id)
+    }
+
+    /// A value for every application variable, and warnings.
+    ///
+    /// # Errors
+    /// Every variable without a value and every input that fits none.
+    pub fn values(&self, inputs: &Inputs) -> Result<(Values, Findings), Findings> {
+        Values::resolve(&self.variables, inputs)
+    }
+
+    /// What a component gets at run time.
+    ///
+    /// # Errors
+    /// Every entry of `allowed_outbound_hosts` that the values make invalid.
+    pub fn settings(&self, component: &Component, values: &Values) -> Result<Settings, Findings> {
+        let mut findings = Findings::default();
+        let unknown = |name: &VariableName| format!("the application has no variable `{name}`");
+        let mut variables = BTreeMap::new();
+        for (name, template) in &component.variables {
+            match values.render(template) {
+                Ok(value) => {
+                    variables.insert(name.clone(), value);
+                }
+                Err(missing) => {
+                    let key = format!("component.{}.variables.{name}", component.id);
+                    findings.push(Finding::error(
+                        component.source_place.clone(),
+                        key,
+                        unknown(missing),
+                    ));
+                }
+            }
+        }
+        let mut hosts = Vec::new();
+        for entry in &component.hosts {
+            let fail = |reason: String| Finding::error(entry.place.clone(), entry.key.clone(), reason);
+            match &entry.spec {
+                HostSpec::Fixed(host) => hosts.push(host.clone()),
+                HostSpec::Template(template) => match values.render(template) {
+                    Ok(value) => match AllowedHost::from_rendered(value.expose()) {
+                        Ok(host) => hosts.extend(host),
+                        Err(error) => {
+                            let reason = format!("with {template} = \"{value}\": {error}");
+                            findings.push(fail(reason).advise(error.advice()));
+                        }
+                    },
+                    Err(missing) => findings.push(fail(unknown(missing))),
+                },
+            }
+        }
+        let ids: Vec<_> = self.components.keys().collect();
+        let settings = Settings {
+            variables,
+            allowed_hosts: AllowedHosts::new(hosts, &ids),
+        };
+        findings.into_result(settings).map(|(settings, _)| settings)
+    }
+
+    /// Checks that every component file and every mounted file is there. Dependencies for which `provided` says yes are
+    /// left out: the host provides them itself.
+    pub fn check_files(&self, provided: impl Fn(&DependencyName) -> bool) -> Findings {
+        let mut findings = Findings::default();
+        let missing = |path: &Path, place: &Place, key: String| {
+            let shown = path.strip_prefix(&self.root).unwrap_or(path).display();
+            let reason = match std::fs::metadata(path) {
+                Ok(found) if found.is_file() => return None,
+                Ok(_) => format!("`{shown}` is no file"),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    format!("`{shown}` does not exist")
+                }
+                Err(error) => format!("`{shown}` cannot be read: {error}"),
+            };
+            Some(Finding::error(place.clone(), key, reason).advise("build the components: cargo xtask build"))
+        };
+        for component in self.components.values() {
+            let key = format!("component.{}.source", component.id);
+            missing(&component.source, &component.source_place, key)
+                .into_iter()
+                .for_each(|f| findings.push(f));
+            for dependency in component
+                .dependencies
+                .iter()
+                .filter(|dependency| !provided(&dependency.name))
+            {
+                missing(&dependency.source, &dependency.place, dependency.key.clone())
+                    .into_iter()
+                    .for_each(|f| findings.push(f));
+            }
+            if let Err(files) = component.files.resolve(&self.root) {
+                findings.extend(files);
+            }
+        }
+        findings.sort();
+        findings
+    }
+
+    /// Warns of `http://<id>.spin.internal` entries that lead nowhere.
+    pub(crate) fn check_chaining(&self) -> Findings {
+        let mut findings = Findings::default();
+        for entry in self.components.values().flat_map(|component| &component.hosts) {
+            let HostSpec::Fixed(host) = &entry.spec else {
+                continue;
+            };
+            let Some(target) = host.component() else { continue };
+            if self.is_reachable(target) {
+                continue;
+            }
+            let (reason, advice) = if self.component(target).is_some() {
+                let trigger = format!(
+                    "add [[trigger.http]] with route = {{ private = true }} and component = \"{target}\""
+                );
+                (
+                    format!("the component `{target}` has no http trigger, so it cannot be reached"),
+                    trigger,
+                )
+            } else {
+                let ids: Vec<_> = self.components.keys().map(ComponentId::as_str).collect();
+                (format!("there is no component `{target}`"), suggest(target, &ids))
+            };
+            findings.push(Finding::warning(entry.place.clone(), entry.key.clone(), reason).advise(advice));
+        }
+        findings
+    }
+}
