@@ -3,12 +3,15 @@
 //! - [`port`]: the types of `anyturn:state` and the traits [`Store`] and [`Queue`].
 //! - [`limits`]: the sizes and alphabets that every store enforces.
 //! - `memory` (a feature): the reference implementation, in memory, for tests.
+//! - `conformance` (a feature): the port's promises as tests that run against any store.
 //! - `component` (a feature): [`Store`] and [`Queue`] over the imports of a component.
 //!
 //! Users of state (the engine, tools) know [`port`] only.
 
 #[cfg(feature = "component")]
 pub mod component;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod limits;
 #[cfg(feature = "memory")]
 pub mod memory;
