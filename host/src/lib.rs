@@ -1,1 +1,25 @@
 //! Runs spin.toml on wasmtime, in a container or on a laptop.
+//!
+//! `main` is the whole program; the binary only calls it. See [`cli`] for what it is asked to do.
+
+mod admission;
+mod app;
+mod chaining;
+mod cli;
+mod drain;
+mod engine;
+mod guest;
+mod linker;
+mod logging;
+mod metrics;
+mod outbound;
+mod prepare;
+mod runtime;
+mod server;
+mod wasi;
+mod worker;
+
+/// Runs the program with the process's arguments and environment.
+pub fn main() -> std::process::ExitCode {
+    cli::main()
+}

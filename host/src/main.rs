@@ -1,1 +1,5 @@
-fn main() {}
+//! The `anyturn` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    anyturn::main()
+}

@@ -1,0 +1,79 @@
+//! Calls from component to component, without a socket.
+//!
+//! The target runs in a fresh instance of its own, with its own permissions and limits. It sees the headers
+//! that Spin would show it. A chain has at most [`DEPTH`] calls, so that components that call each other end.
+
+use crate::guest::{Call, Failure};
+use crate::runtime::Runtime;
+use crate::server::headers;
+use crate::worker;
+use http::Request;
+use http_body_util::BodyExt as _;
+use std::sync::Arc;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// How long a chain of calls may be.
+pub(crate) const DEPTH: u8 = 8;
+
+/// Calls the component `id`.
+pub(crate) async fn call(
+    runtime: Arc<Runtime>,
+    caller: &Call,
+    id: &str,
+    mut request: Request<WasiBody>,
+) -> Result<http::Response<WasiBody>, Error> {
+    let Some(route) = runtime.chained(id) else {
+        return Err(Error::DestinationNotFound);
+    };
+    let component = Arc::clone(&route.component);
+    headers::of_chained(&mut request, route);
+    dispatch(runtime, component, caller, request).await
+}
+
+/// Calls the component that serves the path of `request` to the outside.
+pub(crate) async fn call_self(
+    runtime: Arc<Runtime>,
+    caller: &Call,
+    mut request: Request<WasiBody>,
+) -> Result<http::Response<WasiBody>, Error> {
+    let uri = request.uri().clone();
+    let Some(routed) = runtime.routes().find(uri.path()) else {
+        return not_found();
+    };
+    let component = Arc::clone(&routed.route.component);
+    headers::of_routed(&mut request, &routed, None);
+    drop(routed);
+    dispatch(Arc::clone(&runtime), component, caller, request).await
+}
+
+async fn dispatch(
+    runtime: Arc<Runtime>,
+    component: Arc<crate::runtime::Component>,
+    caller: &Call,
+    request: Request<WasiBody>,
+) -> Result<http::Response<WasiBody>, Error> {
+    let depth = caller.depth.saturating_add(1);
+    if depth > DEPTH {
+        return Err(Error::LoopDetected);
+    }
+    let permit = runtime.admission.admit_inside().map_err(|_| Error::ConnectionLimitReached)?;
+    let call = Call::new(Arc::clone(&caller.request_id), depth);
+    let response = worker::call(runtime, component, call, request, permit).await.map_err(error_of)?;
+    Ok(response.map(|body| body.boxed_unsync()))
+}
+
+/// What a caller is told of a failure of the component that it called.
+fn error_of(failure: Failure) -> Error {
+    match failure {
+        Failure::Wall => Error::HttpResponseTimeout,
+        Failure::Instantiation(_) => Error::DestinationUnavailable,
+        failure => Error::InternalError(Some(format!("the called component failed ({})", failure.kind()))),
+    }
+}
+
+fn not_found() -> Result<http::Response<WasiBody>, Error> {
+    let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
+    let mut response = http::Response::new(body);
+    *response.status_mut() = http::StatusCode::NOT_FOUND;
+    Ok(response)
+}

@@ -1,0 +1,147 @@
+//! Compiled components: made ahead of time, kept in a cache, loaded by mapping a file.
+//!
+//! An entry's name is the SHA-256 of what determines its machine code: the engine's settings and version, and
+//! the inputs of the component. Entries are written beside their place and renamed into it, so that nobody
+//! sees half of one. Each ends in the SHA-256 of the rest; an entry that does not match, or that wasmtime
+//! refuses, is compiled anew.
+
+use super::anyhow_of;
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Length of the digest that ends an entry.
+const DIGEST: usize = 32;
+
+/// A directory of compiled components, for one engine.
+pub(crate) struct Cache {
+    directory: PathBuf,
+    engine: Engine,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// Names an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key(String);
+
+impl Cache {
+    /// Opens the directory, which is made if it does not exist, for its owner only: who can write here can
+    /// run code in this process.
+    pub(crate) fn open(directory: &Path, engine: &Engine) -> Result<Self> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(directory)
+            .with_context(|| format!("the cache of compiled components, {}, cannot be made", directory.display()))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            engine: engine.clone(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        })
+    }
+
+    /// The key of a component that is made of `inputs`, in their order.
+    pub(crate) fn key<'a>(&self, inputs: impl IntoIterator<Item = &'a [u8]>) -> Key {
+        let mut settings = HashInto(Sha256::new());
+        self.engine.precompile_compatibility_hash().hash(&mut settings);
+        let mut hash = settings.0;
+        for input in inputs {
+            hash.update((input.len() as u64).to_le_bytes());
+            hash.update(input);
+        }
+        Key(hex(&hash.finalize()))
+    }
+
+    /// The entry, if there is a sound one.
+    pub(crate) fn load(&self, key: &Key) -> Option<Component> {
+        let path = self.path(key);
+        let bytes = std::fs::read(&path).ok()?;
+        let (code, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
+        if Sha256::digest(code).as_slice() != digest {
+            tracing::warn!(path = %path.display(), "a compiled component in the cache is damaged; compiling it anew");
+            return None;
+        }
+        match deserialize(&self.engine, code) {
+            Ok(component) => {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                Some(component)
+            }
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a compiled component in the cache is of no use; compiling it anew");
+                None
+            }
+        }
+    }
+
+    /// Compiles `wasm` and keeps the result. That it cannot be kept is logged and no failure.
+    pub(crate) fn compile(&self, key: &Key, wasm: &[u8]) -> Result<Component> {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let code = self.engine.precompile_component(wasm).map_err(anyhow_of)?;
+        if let Err(error) = self.store(key, &code) {
+            tracing::warn!(directory = %self.directory.display(), %error, "a compiled component cannot be kept");
+        }
+        deserialize(&self.engine, &code).map_err(anyhow_of)
+    }
+
+    fn store(&self, key: &Key, code: &[u8]) -> std::io::Result<()> {
+        let partial = self.directory.join(format!("{}.{}.part", key.0, std::process::id()));
+        let mut bytes = Vec::with_capacity(code.len().saturating_add(DIGEST));
+        bytes.extend_from_slice(code);
+        bytes.extend_from_slice(&Sha256::digest(code));
+        std::fs::write(&partial, bytes)?;
+        std::fs::rename(&partial, self.path(key)).inspect_err(|_| {
+            let _ = std::fs::remove_file(&partial);
+        })
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.directory.join(format!("{}.cwasm", key.0))
+    }
+
+    /// Entries loaded, and components compiled, since the cache was opened.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}
+
+/// Loads machine code.
+///
+/// `unsafe` because wasmtime runs whatever it is given. What comes here was made by this process a moment ago,
+/// or read from a directory that only its owner can write to, with a digest that matches; wasmtime itself
+/// checks that its version and settings made it.
+#[allow(unsafe_code, reason = "the one place where machine code is loaded; its conditions are above")]
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` was made by `Engine::precompile_component`, see above.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Feeds what is hashed by `Hash` into SHA-256.
+struct HashInto(Sha256);
+
+impl Hasher for HashInto {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not used: the digest is taken instead.
+    fn finish(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,131 @@
+//! What one instance's store holds, and the call that it serves.
+
+use crate::engine::limits::{Limits, Memory, Meter};
+use crate::outbound::Hooks;
+use crate::runtime::{Component, Runtime};
+use std::sync::{Arc, OnceLock};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// One request to one component, from outside or by chaining.
+pub(crate) struct Call {
+    /// Names the request in logs; the same for all calls that one request from outside leads to.
+    pub(crate) request_id: Arc<str>,
+    /// How many components stand between this call and the outside.
+    pub(crate) depth: u8,
+    pub(crate) meter: Meter,
+    /// Why the instance was stopped, once it was. Set before anybody can see the end of its response.
+    pub(crate) failure: OnceLock<Failure>,
+}
+
+impl Call {
+    /// A call that begins now.
+    pub(crate) fn new(request_id: Arc<str>, depth: u8) -> Arc<Self> {
+        Arc::new(Self { request_id, depth, meter: Meter::new(), failure: OnceLock::new() })
+    }
+}
+
+/// Why a call has no (complete) response.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The component crashed.
+    #[error("the component trapped: {0}")]
+    Trap(Arc<str>),
+    /// It used up its CPU time.
+    #[error("the component used up its CPU time")]
+    Cpu,
+    /// It asked for more memory than it may have, and crashed.
+    #[error("the component ran out of memory")]
+    Memory,
+    /// It took too long.
+    #[error("the component took too long")]
+    Wall,
+    /// It answered with an error instead of a response.
+    #[error("the component answered with an error: {0}")]
+    Error(Arc<str>),
+    /// There is no room for an instance.
+    #[error("no instance can be made: {0}")]
+    Instantiation(Arc<str>),
+}
+
+impl Failure {
+    /// A word for metrics and logs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Trap(_) => "trap",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Wall => "wall",
+            Self::Error(_) => "error",
+            Self::Instantiation(_) => "instantiation",
+        }
+    }
+}
+
+/// The data of an instance's store.
+pub(crate) struct Guest {
+    /// Made when the guest first uses it: many requests never do, and it costs as much as an instance.
+    wasi: Option<WasiCtx>,
+    http: WasiHttpCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) memory: Memory,
+    hooks: Hooks,
+}
+
+impl Guest {
+    /// The data of a fresh instance.
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        component: Arc<Component>,
+        call: Arc<Call>,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            wasi: None,
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            memory: Memory::new(limits),
+            hooks: Hooks { runtime, component, call },
+        }
+    }
+
+    /// The component that runs.
+    pub(crate) fn component(&self) -> &Arc<Component> {
+        &self.hooks.component
+    }
+
+    /// The call that is served.
+    pub(crate) fn call(&self) -> &Arc<Call> {
+        &self.hooks.call
+    }
+
+    /// What all instances share.
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.hooks.runtime
+    }
+
+    /// Makes the instance serve another call (instances are reused only where that was asked for).
+    pub(crate) fn serve(&mut self, call: Arc<Call>) {
+        self.hooks.call = call;
+    }
+
+    /// The view that `wasi:http` works on.
+    pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let Self { wasi, table, hooks, .. } = self;
+        let ctx = wasi.get_or_insert_with(|| hooks.component.wasi.build(&hooks.component.id, &hooks.call));
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http_view()
+    }
+}

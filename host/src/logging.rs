@@ -1,0 +1,125 @@
+//! Logs: for people or as JSON, and the lines that components print.
+//!
+//! What a component writes to its standard output and error becomes log events, a line each, with the
+//! component's name and the request's id. Requests are not logged on the good path; metrics count them.
+
+use crate::guest::Call;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::AsyncWrite;
+use tracing_subscriber::EnvFilter;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Begins to log to standard error. `RUST_LOG` chooses what; by default what the host itself says, from
+/// `info` up.
+pub(crate) fn start(format: Format) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,anyturn=info,guest=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second subscriber can only be refused in tests, which share a process.
+    let _ = match format {
+        Format::Pretty => builder
+            .with_target(false)
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// The longest line that is logged in one piece.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// One of a guest's output streams, as log events.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    component: Arc<str>,
+    request_id: Arc<str>,
+    stream: &'static str,
+}
+
+impl Lines {
+    /// The stream `stream` of an instance of `component`.
+    pub(crate) fn new(component: &str, call: &Call, stream: &'static str) -> Self {
+        Self { component: component.into(), request_id: Arc::clone(&call.request_id), stream }
+    }
+
+    fn log(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
+        if !line.is_empty() {
+            tracing::info!(
+                target: "guest",
+                component = &*self.component,
+                request_id = &*self.request_id,
+                stream = self.stream,
+                "{line}"
+            );
+        }
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(Writer { lines: self.clone(), partial: Vec::new() })
+    }
+}
+
+/// Splits what is written into lines.
+struct Writer {
+    lines: Lines,
+    partial: Vec<u8>,
+}
+
+impl Writer {
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.partial.len() >= LONGEST_LINE {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.lines.log(&self.partial);
+        self.partial.clear();
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.end_line();
+    }
+}
+
+impl AsyncWrite for Writer {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.take(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_line();
+        Poll::Ready(Ok(()))
+    }
+}

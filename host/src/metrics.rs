@@ -1,0 +1,177 @@
+//! What Prometheus can ask for at `/metrics`.
+//!
+//! Series that a good request touches are looked up once, when a component is prepared, and are a few atomic
+//! additions afterwards.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    component: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Failed {
+    component: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfComponent {
+    component: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StoreOperation {
+    operation: &'static str,
+}
+
+/// Makes histograms of durations in seconds.
+#[derive(Clone)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new([
+            0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+            10.0, 30.0, 60.0,
+        ])
+    }
+}
+
+/// All series of the process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Family<OfComponent, Histogram, Seconds>,
+    failures: Family<Failed, Counter>,
+    refused: Counter,
+    outbound: Family<Failed, Counter>,
+    store: Family<StoreOperation, Histogram, Seconds>,
+    store_errors: Family<StoreOperation, Counter>,
+    live: Gauge,
+    waiting: Gauge,
+    cache_hits: Gauge,
+    cache_misses: Gauge,
+    store_round_trips: Gauge,
+}
+
+/// What `/metrics` reads from elsewhere when it is asked.
+pub(crate) struct Readings {
+    pub(crate) live: usize,
+    pub(crate) waiting: usize,
+    pub(crate) store_round_trips: u64,
+}
+
+impl Metrics {
+    /// Empty series.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("anyturn");
+        let metrics = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(Seconds),
+            failures: Family::default(),
+            refused: Counter::default(),
+            outbound: Family::default(),
+            store: Family::new_with_constructor(Seconds),
+            store_errors: Family::default(),
+            live: Gauge::default(),
+            waiting: Gauge::default(),
+            cache_hits: Gauge::default(),
+            cache_misses: Gauge::default(),
+            store_round_trips: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("http_requests", "Requests answered, by component and status", metrics.requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's arrival to the head of its response",
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
+        registry.register("component_failures", "Instances that were stopped, by reason", metrics.failures.clone());
+        registry.register("http_requests_refused", "Requests refused for want of a place", metrics.refused.clone());
+        registry.register(
+            "outbound_requests",
+            "Requests that components sent to the network, by outcome",
+            metrics.outbound.clone(),
+        );
+        registry.register_with_unit(
+            "store_operation_duration",
+            "Time that an operation of the store took, by operation",
+            Unit::Seconds,
+            metrics.store.clone(),
+        );
+        registry.register("store_operation_errors", "Operations of the store that failed", metrics.store_errors.clone());
+        registry.register("store_round_trips_sent", "Operations sent to the store", metrics.store_round_trips.clone());
+        registry.register("instances_live", "Instances that live now", metrics.live.clone());
+        registry.register("requests_waiting", "Requests that wait for a place", metrics.waiting.clone());
+        registry.register(
+            "compiled_cache_hits",
+            "Components that were found compiled when the process started",
+            metrics.cache_hits.clone(),
+        );
+        registry.register(
+            "compiled_cache_misses",
+            "Components that had to be compiled when the process started",
+            metrics.cache_misses.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, component: &str, status: u16, duration: Duration) {
+        self.requests.get_or_create(&Answered { component: component.to_owned(), status }).inc();
+        self.durations
+            .get_or_create(&OfComponent { component: component.to_owned() })
+            .observe(duration.as_secs_f64());
+    }
+
+    /// An instance was stopped.
+    pub(crate) fn failed(&self, component: &str, kind: &'static str) {
+        self.failures.get_or_create(&Failed { component: component.to_owned(), kind }).inc();
+    }
+
+    /// A request found no place.
+    pub(crate) fn refused(&self) {
+        self.refused.inc();
+    }
+
+    /// A component's request to the network ended.
+    pub(crate) fn outbound(&self, component: &str, kind: &'static str) {
+        self.outbound.get_or_create(&Failed { component: component.to_owned(), kind }).inc();
+    }
+
+    /// An operation of the store ended.
+    pub(crate) fn store(&self, operation: &'static str, duration: Duration, succeeded: bool) {
+        let operation = StoreOperation { operation };
+        self.store.get_or_create(&operation).observe(duration.as_secs_f64());
+        if !succeeded {
+            self.store_errors.get_or_create(&operation).inc();
+        }
+    }
+
+    /// How the cache of compiled components did.
+    pub(crate) fn cache(&self, (hits, misses): (u64, u64)) {
+        self.cache_hits.set(i64::try_from(hits).unwrap_or(i64::MAX));
+        self.cache_misses.set(i64::try_from(misses).unwrap_or(i64::MAX));
+    }
+
+    /// All series as text.
+    pub(crate) fn text(&self, readings: &Readings) -> String {
+        self.live.set(i64::try_from(readings.live).unwrap_or(i64::MAX));
+        self.waiting.set(i64::try_from(readings.waiting).unwrap_or(i64::MAX));
+        self.store_round_trips.set(i64::try_from(readings.store_round_trips).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}

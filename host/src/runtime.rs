@@ -1,0 +1,65 @@
+//! What all instances of a running application share.
+
+use crate::admission::Admission;
+use crate::engine::limits::Limits;
+use crate::guest::Guest;
+use crate::metrics::Metrics;
+use crate::outbound::client::Client;
+use crate::server::routes::Routes;
+use crate::wasi::Template;
+use anyturn_store::{AnyStore, NamespacedStore};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wasmtime::Engine;
+use wasmtime_wasi_http::ForbiddenHeaderFilter;
+use wasmtime_wasi_http::handler::ProxyPre;
+
+/// A component, ready to be instantiated.
+pub(crate) struct Component {
+    /// Its name in the manifest.
+    pub(crate) id: String,
+    pub(crate) pre: ProxyPre<Guest>,
+    pub(crate) wasi: Template,
+    /// Its variables, resolved.
+    pub(crate) variables: HashMap<String, String>,
+    pub(crate) allowed_hosts: crate::app::AllowedHosts,
+    /// Its namespace of the store.
+    pub(crate) state: Option<NamespacedStore>,
+}
+
+/// A component as others reach it: `http://<id>.spin.internal`.
+pub(crate) struct ChainedRoute {
+    pub(crate) component: Arc<Component>,
+}
+
+/// What `/health` tells.
+pub(crate) struct Status {
+    pub(crate) store: Option<AnyStore>,
+    pub(crate) model_provider: String,
+    pub(crate) model_name: String,
+}
+
+/// The application.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    pub(crate) admission: Admission,
+    pub(crate) metrics: Metrics,
+    pub(crate) outbound: Client,
+    pub(crate) forbidden_headers: ForbiddenHeaderFilter,
+    pub(crate) components: HashMap<String, ChainedRoute>,
+    pub(crate) routes: Routes,
+    pub(crate) status: Status,
+}
+
+impl Runtime {
+    /// The component that `http://<id>.spin.internal` names.
+    pub(crate) fn chained(&self, id: &str) -> Option<&ChainedRoute> {
+        self.components.get(id)
+    }
+
+    /// The public routes.
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+}

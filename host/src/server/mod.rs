@@ -1,0 +1,124 @@
+//! HTTP from outside: connections, requests, and the host's own pages.
+
+pub(crate) mod headers;
+mod service;
+mod pages;
+mod problem;
+pub(crate) mod request_id;
+pub(crate) mod routes;
+
+use crate::drain::Drain;
+use crate::runtime::Runtime;
+use anyhow::{Context as _, Result};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use service::{Connection, Service};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest head of a request.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// The most headers of a request.
+const HEADERS_LIMIT: usize = 128;
+/// The most requests on one HTTP/2 connection at once.
+const STREAMS_LIMIT: u32 = 256;
+
+/// What a server needs to know.
+pub(crate) struct Settings {
+    /// How many connections may be open.
+    pub(crate) connections: usize,
+    /// Whether nobody has to say who they are, so that only this machine is let in.
+    pub(crate) development: bool,
+}
+
+/// Opens the socket.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{address} cannot be listened on; `--listen` (ANYTURN_LISTEN) takes another address")
+    })
+}
+
+/// Serves until draining begins; the connections that are open then are told, and waited for by `drain`.
+pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings: Settings, drain: Drain) {
+    let places = Arc::new(Semaphore::new(settings.connections));
+    let service = Arc::new(Service::new(runtime, settings.development, drain.clone()));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
+        .max_headers(HEADERS_LIMIT)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD_LIMIT as u32)
+        .max_concurrent_streams(STREAMS_LIMIT)
+        .keep_alive_interval(Duration::from_secs(30));
+    let builder = Arc::new(builder);
+    loop {
+        // Without a place nobody is accepted: the rest waits in the kernel's queue.
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
+            () = drain.begun() => break,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
+                tokio::spawn(async move {
+                    connection(&builder, service, stream, client, drain).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Most often the process is out of file descriptors: some may be given back soon.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    builder: &auto::Builder<TokioExecutor>,
+    service: Arc<Service>,
+    stream: TcpStream,
+    client: SocketAddr,
+    drain: Drain,
+) {
+    // Small pieces of a stream go out at once.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+    }
+    let connection = Arc::new(Connection::new(client));
+    let serving = builder.serve_connection(
+        TokioIo::new(stream),
+        hyper::service::service_fn(move |request| {
+            let (service, connection) = (Arc::clone(&service), Arc::clone(&connection));
+            async move { Ok::<_, std::convert::Infallible>(service.answer(&connection, request).await) }
+        }),
+    );
+    let mut serving = std::pin::pin!(serving);
+    let open = drain.hold();
+    let result = tokio::select! {
+        result = &mut serving => result,
+        () = drain.begun() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    drop(open);
+    if let Err(error) = result {
+        tracing::debug!(%client, %error, "a connection ended early");
+    }
+}

@@ -1,0 +1,211 @@
+//! One request from outside: who it is for, whether it may come in, and what it is answered with.
+
+use super::headers::{self, REQUEST_ID};
+use super::pages::Pages;
+use super::problem::Problem;
+use super::request_id;
+use crate::admission::RETRY_AFTER;
+use crate::drain::Drain;
+use crate::guest::Call;
+use crate::runtime::Runtime;
+use crate::worker::{self, GuestBody};
+use bytes::Bytes;
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Where requests come from.
+pub(super) struct Connection {
+    client: HeaderValue,
+}
+
+impl Connection {
+    /// A connection from `client`.
+    pub(super) fn new(client: SocketAddr) -> Self {
+        let client = HeaderValue::try_from(client.to_string());
+        Self { client: client.unwrap_or(HeaderValue::from_static("0.0.0.0:0")) }
+    }
+}
+
+/// Answers requests.
+pub(super) struct Service {
+    runtime: Arc<Runtime>,
+    development: bool,
+    pages: Pages,
+}
+
+/// What a client gets: a component's answer, or the host's own.
+pub(super) enum Body {
+    Guest(GuestBody),
+    Host(Full<Bytes>),
+}
+
+impl Service {
+    /// Answers for an application. In development mode only this machine is let in.
+    pub(super) fn new(runtime: Arc<Runtime>, development: bool, drain: Drain) -> Self {
+        let pages = Pages::new(Arc::clone(&runtime), drain);
+        Self { runtime, development, pages }
+    }
+
+    /// Answers a request; whatever happens there is an answer.
+    pub(super) async fn answer(&self, connection: &Connection, mut request: Request<Incoming>) -> Response<Body> {
+        let id = match request.headers().get(&REQUEST_ID) {
+            Some(id) if request_id::is_sane(id) => id.clone(),
+            _ => {
+                let id = request_id::new();
+                request.headers_mut().insert(REQUEST_ID, id.clone());
+                id
+            }
+        };
+        let mut response = match self.route(connection, request, &id).await {
+            Ok(response) => response,
+            Err(problem) => problem.response(id.to_str().unwrap_or_default()).map(Body::Host),
+        };
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
+
+    async fn route(
+        &self,
+        connection: &Connection,
+        mut request: Request<Incoming>,
+        id: &HeaderValue,
+    ) -> Result<Response<Body>, Problem> {
+        let started = Instant::now();
+        if self.development {
+            admit_this_machine_only(&request)?;
+        }
+        if let Some(page) = self.pages.find(request.uri().path()) {
+            if !matches!(*request.method(), Method::GET | Method::HEAD) {
+                return Err(Problem::MethodNotAllowed);
+            }
+            return Ok(self.pages.answer(page).await.map(|body| Body::Host(Full::new(body))));
+        }
+        qualify(&mut request)?;
+        let uri = request.uri().clone();
+        let Some(routed) = self.runtime.routes().find(uri.path()) else {
+            return Err(Problem::NoRoute);
+        };
+        let component = Arc::clone(&routed.route.component);
+        let Ok(permit) = self.runtime.admission.admit().await else {
+            self.runtime.metrics.refused();
+            return Err(Problem::Overloaded(RETRY_AFTER));
+        };
+        headers::of_routed(&mut request, &routed, Some(&connection.client));
+        drop(routed);
+        let call = Call::new(id.to_str().unwrap_or_default().into(), 0);
+        let request = request.map(|body| -> WasiBody { body.map_err(Error::Hyper).boxed_unsync() });
+        let answer = worker::call(Arc::clone(&self.runtime), Arc::clone(&component), call, request, permit).await;
+        let answer = answer.map(|response| response.map(Body::Guest)).map_err(Problem::Failed);
+        let status = match &answer {
+            Ok(response) => response.status(),
+            Err(problem) => problem.status(),
+        };
+        self.runtime.metrics.answered(&component.id, status.as_u16(), started.elapsed());
+        answer
+    }
+}
+
+/// Gives a request its full address: a component sees the scheme and the host there.
+fn qualify(request: &mut Request<Incoming>) -> Result<(), Problem> {
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    let header = match request.headers().get(header::HOST) {
+        Some(host) => Some(Authority::try_from(host.as_bytes()).map_err(|_| Problem::BadAuthority)?),
+        None => None,
+    };
+    parts.authority = match (header, parts.authority) {
+        (Some(header), Some(address)) if header != address => return Err(Problem::BadAuthority),
+        (Some(authority), _) | (None, Some(authority)) => Some(authority),
+        (None, None) => return Err(Problem::BadAuthority),
+    };
+    parts.scheme = Some(Scheme::HTTP);
+    if parts.path_and_query.is_none() {
+        parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+    }
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Problem::BadAuthority)?;
+    Ok(())
+}
+
+/// In development mode nobody has to say who they are, so only this machine's own clients are let in: a web
+/// page from elsewhere, or a name that somebody made to point here, is refused.
+fn admit_this_machine_only(request: &Request<Incoming>) -> Result<(), Problem> {
+    let host = request
+        .uri()
+        .authority()
+        .map(Authority::as_str)
+        .or_else(|| request.headers().get(header::HOST).and_then(|host| host.to_str().ok()))
+        .unwrap_or_default();
+    if !is_loopback(host) {
+        return Err(Problem::ForeignHost);
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let cross_site = match header("sec-fetch-site") {
+        Some(site) => !matches!(site, "same-origin" | "none"),
+        None => match header("origin") {
+            Some(origin) => origin.strip_prefix("http://").is_none_or(|origin| origin != host),
+            None => false,
+        },
+    };
+    if cross_site { Err(Problem::CrossSite) } else { Ok(()) }
+}
+
+/// Whether a host, with or without a port, is this machine by name or address.
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host();
+    name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self.get_mut() {
+            Self::Guest(body) => Pin::new(body).poll_frame(cx),
+            Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Guest(body) => body.is_end_stream(),
+            Self::Host(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            Self::Guest(body) => body.size_hint(),
+            Self::Host(body) => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_names_and_addresses_of_this_machine_are_loopback() {
+        for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.8.8", "[::1]:3000", "chat.localhost"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "a@b c"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

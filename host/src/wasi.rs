@@ -1,0 +1,34 @@
+//! What a component sees of the machine: its environment, its files, and where its output goes.
+
+use crate::guest::Call;
+use crate::logging::Lines;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+/// What every instance of a component gets.
+#[derive(Default)]
+pub(crate) struct Template {
+    pub(crate) environment: Vec<(String, String)>,
+    /// Directories, and where the component sees them. Read-only.
+    pub(crate) mounts: Vec<(PathBuf, String)>,
+}
+
+impl Template {
+    /// The context of one instance. Files are read on the thread that runs the guest: they are few, small and
+    /// in the page cache, and handing a read to another thread costs more than the read.
+    pub(crate) fn build(&self, component: &str, call: &Arc<Call>) -> WasiCtx {
+        let mut builder = WasiCtx::builder();
+        builder
+            .envs(&self.environment)
+            .allow_blocking_current_thread(true)
+            .stdout(Lines::new(component, call, "stdout"))
+            .stderr(Lines::new(component, call, "stderr"));
+        for (source, destination) in &self.mounts {
+            if let Err(error) = builder.preopened_dir(source, destination, FsPerms::ReadOnly) {
+                tracing::error!(component, source = %source.display(), %error, "files cannot be mounted");
+            }
+        }
+        builder.build()
+    }
+}
