@@ -4,6 +4,7 @@
 //! - [`limits`]: the sizes and alphabets that every store enforces.
 //! - `memory` (a feature): the reference implementation, in memory, for tests.
 //! - `conformance` (a feature): the port's promises as tests that run against any store.
+//! - `schema` (a feature): the Redis schema, for the stores that speak to Redis.
 //! - `component` (a feature): [`Store`] and [`Queue`] over the imports of a component.
 //!
 //! Users of state (the engine, tools) know [`port`] only.
@@ -16,5 +17,7 @@ pub mod limits;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod port;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 pub use port::*;

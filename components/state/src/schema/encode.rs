@@ -1,0 +1,322 @@
+//! Operations as calls of scripts: which script, on which keys, with which arguments.
+//!
+//! The scripts consume keys and arguments from left to right, so the order here is theirs. Arguments have
+//! passed [`crate::limits`].
+
+use super::keys::Keys;
+use super::script::{self, Script};
+use crate::port::{ExpectedLength, ExpectedVersion, NewJob, Position, Query, Write};
+
+/// One call of a script.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Which.
+    pub script: &'static Script,
+    /// Every key that it touches; all of them have the same hash tag.
+    pub keys: Vec<String>,
+    /// Its arguments.
+    pub args: Vec<Arg>,
+}
+
+/// An argument of a script; Redis sees all three as strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// A word that the scripts know.
+    Word(&'static str),
+    /// An integer, in decimal.
+    Integer(i64),
+    /// Names and values.
+    Bytes(Vec<u8>),
+}
+
+impl Arg {
+    /// Limits keep every number below 2^53.
+    fn number(value: u64) -> Self {
+        Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn count(value: usize) -> Self {
+        Self::number(value as u64)
+    }
+
+    /// No time to live is an empty argument.
+    fn ttl(ttl: Option<u64>) -> Self {
+        ttl.map_or(Self::Word(""), Self::number)
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Self {
+        Self::Bytes(text.into_bytes())
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Bytes(text.into())
+    }
+}
+
+impl Invocation {
+    pub(super) fn read(keys: &Keys, queries: Vec<Query>) -> Self {
+        let mut call = Self::new(&script::READ, Vec::with_capacity(2 * queries.len()));
+        call.queries(keys, queries);
+        call
+    }
+
+    pub(super) fn commit(keys: &Keys, writes: Vec<Write>, queries: Vec<Query>) -> Self {
+        let mut call = Self::new(
+            &script::COMMIT,
+            Vec::with_capacity(2 * (writes.len() + queries.len())),
+        );
+        call.args.push(Arg::count(writes.len()));
+        for write in writes {
+            call.write(keys, write);
+        }
+        call.queries(keys, queries);
+        call
+    }
+
+    pub(super) fn enqueue(keys: &Keys, job: NewJob) -> Self {
+        let NewJob {
+            id,
+            payload,
+            delay,
+            max_attempts,
+            remember,
+        } = job;
+        Self::new(&script::ENQUEUE, keys.queue()).with([
+            id.into(),
+            Arg::Bytes(payload),
+            Arg::number(delay),
+            Arg::number(max_attempts.into()),
+            Arg::number(remember),
+        ])
+    }
+
+    pub(super) fn claim(keys: &Keys, limit: u32, visibility: u64) -> Self {
+        Self::new(&script::CLAIM, keys.queue()).with([Arg::number(limit.into()), Arg::number(visibility)])
+    }
+
+    pub(super) fn extend(keys: &Keys, id: &str, receipt: u64, visibility: u64) -> Self {
+        Self::new(&script::EXTEND, keys.queue()).with([
+            id.into(),
+            Arg::number(receipt),
+            Arg::number(visibility),
+        ])
+    }
+
+    pub(super) fn acknowledge(keys: &Keys, id: &str, receipt: u64) -> Self {
+        Self::new(&script::ACKNOWLEDGE, keys.queue()).with([id.into(), Arg::number(receipt)])
+    }
+
+    pub(super) fn retry(keys: &Keys, id: &str, receipt: u64, delay: u64, reason: &str) -> Self {
+        Self::new(&script::RETRY, keys.queue()).with([
+            id.into(),
+            Arg::number(receipt),
+            Arg::number(delay),
+            reason.into(),
+        ])
+    }
+
+    /// The limit is at least 1.
+    pub(super) fn dead_letters(keys: &Keys, offset: u32, limit: u32) -> Self {
+        Self::new(&script::DEAD_LETTERS, keys.queue())
+            .with([Arg::number(offset.into()), Arg::number(limit.into())])
+    }
+
+    pub(super) fn replay(keys: &Keys, id: &str) -> Self {
+        Self::new(&script::REPLAY, keys.queue()).with([id.into()])
+    }
+
+    pub(super) fn depth(keys: &Keys) -> Self {
+        Self::new(&script::DEPTH, keys.queue())
+    }
+
+    fn new(script: &'static Script, keys: Vec<String>) -> Self {
+        let args = Vec::with_capacity(4 * keys.capacity());
+        Self { script, keys, args }
+    }
+
+    fn with<const N: usize>(mut self, args: [Arg; N]) -> Self {
+        self.args.extend(args);
+        self
+    }
+
+    fn push<const N: usize>(&mut self, args: [Arg; N]) {
+        self.args.extend(args);
+    }
+
+    fn journal(&mut self, keys: &Keys, name: &str) {
+        self.keys.extend([keys.journal(name), keys.checkpoint(name)]);
+    }
+
+    fn index(&mut self, keys: &Keys, name: &str) {
+        self.keys.extend([keys.index(name), keys.index_values(name)]);
+    }
+
+    fn write(&mut self, keys: &Keys, write: Write) {
+        match write {
+            Write::Append {
+                journal,
+                expected,
+                entries,
+                ttl,
+            } => {
+                self.journal(keys, &journal);
+                let (how, length) = match expected {
+                    ExpectedLength::Any => ("*", 0),
+                    ExpectedLength::Exactly(length) => ("=", length),
+                    ExpectedLength::AtLeast(length) => (">", length),
+                };
+                let count = Arg::count(entries.len());
+                self.push([
+                    Arg::Word("append"),
+                    Arg::Word(how),
+                    Arg::number(length),
+                    Arg::ttl(ttl),
+                    count,
+                ]);
+                self.args.extend(entries.into_iter().map(Arg::Bytes));
+            }
+            Write::SetCheckpoint { journal, position } => {
+                self.journal(keys, &journal);
+                self.push([Arg::Word("checkpoint"), Arg::number(position)]);
+            }
+            Write::DeleteJournal(journal) => {
+                self.journal(keys, &journal);
+                self.push([Arg::Word("delete-journal")]);
+            }
+            Write::Put {
+                document,
+                expected,
+                value,
+                ttl,
+            } => {
+                self.keys.push(keys.document(&document));
+                let (how, version) = expected_version(expected);
+                self.push([Arg::Word("put"), how, version, Arg::ttl(ttl), Arg::Bytes(value)]);
+            }
+            Write::Delete { document, expected } => {
+                self.keys.push(keys.document(&document));
+                let (how, version) = expected_version(expected);
+                self.push([Arg::Word("delete"), how, version]);
+            }
+            Write::Add { counter, delta, ttl } => {
+                self.keys.push(keys.counter(&counter));
+                self.push([Arg::Word("add"), Arg::Integer(delta), Arg::ttl(ttl)]);
+            }
+            Write::IndexPut {
+                index,
+                member,
+                score,
+                value,
+                only_existing,
+            } => {
+                self.index(keys, &index);
+                self.push([
+                    Arg::Word("index-put"),
+                    Arg::Integer(only_existing.into()),
+                    member.into(),
+                    Arg::Integer(score),
+                    Arg::Bytes(value),
+                ]);
+            }
+            Write::IndexRemove { index, member } => {
+                self.index(keys, &index);
+                self.push([Arg::Word("index-remove"), member.into()]);
+            }
+            Write::IndexTrim { index, below } => {
+                self.index(keys, &index);
+                self.push([Arg::Word("index-trim"), Arg::Integer(below)]);
+            }
+            Write::Acquire { lease, holder, ttl } => {
+                self.keys.push(keys.lease(&lease));
+                self.push([Arg::Word("acquire"), holder.into(), Arg::number(ttl)]);
+            }
+            Write::Hold { lease, epoch, ttl } => {
+                self.keys.push(keys.lease(&lease));
+                self.push([Arg::Word("hold"), Arg::number(epoch), Arg::ttl(ttl)]);
+            }
+            Write::Release { lease, epoch } => {
+                self.keys.push(keys.lease(&lease));
+                self.push([Arg::Word("release"), Arg::number(epoch)]);
+            }
+        }
+    }
+
+    fn queries(&mut self, keys: &Keys, queries: Vec<Query>) {
+        self.args.push(Arg::count(queries.len()));
+        for query in queries {
+            self.query(keys, query);
+        }
+    }
+
+    fn query(&mut self, keys: &Keys, query: Query) {
+        match query {
+            Query::Document(name) => {
+                self.keys.push(keys.document(&name));
+                self.push([Arg::Word("document")]);
+            }
+            Query::Counter(name) => {
+                self.keys.push(keys.counter(&name));
+                self.push([Arg::Word("counter")]);
+            }
+            Query::Journal {
+                journal,
+                start,
+                limit,
+            } => {
+                self.journal(keys, &journal);
+                let (from, position) = match start {
+                    Position::At(position) => ("at", position),
+                    Position::Checkpoint => ("checkpoint", 0),
+                    Position::Last(count) => ("last", count.into()),
+                };
+                self.push([
+                    Arg::Word("journal"),
+                    Arg::Word(from),
+                    Arg::number(position),
+                    Arg::number(limit.into()),
+                ]);
+            }
+            Query::Index {
+                index,
+                min,
+                max,
+                descending,
+                offset,
+                limit,
+            } => {
+                self.index(keys, &index);
+                let (order, from, to) = if descending {
+                    ("descending", max, min)
+                } else {
+                    ("ascending", min, max)
+                };
+                self.push([
+                    Arg::Word("index"),
+                    Arg::Word(order),
+                    Arg::Integer(from),
+                    Arg::Integer(to),
+                    Arg::number(offset.into()),
+                    Arg::number(limit.into()),
+                ]);
+            }
+            Query::Lease(name) => {
+                self.keys.push(keys.lease(&name));
+                self.push([Arg::Word("lease")]);
+            }
+        }
+    }
+}
+
+fn expected_version(expected: ExpectedVersion) -> (Arg, Arg) {
+    let (how, version) = match expected {
+        ExpectedVersion::Any => ("*", 0),
+        ExpectedVersion::Absent => ("=", 0),
+        ExpectedVersion::Present => (">", 1),
+        ExpectedVersion::Exactly(version) => ("=", version),
+    };
+    (Arg::Word(how), Arg::number(version))
+}
