@@ -54,6 +54,28 @@ pub(crate) enum HostSpec {
     Template(Template),
 }
 
+impl HostEntry {
+    /// The entry with its variables filled in; `None` when that leaves nothing of it.
+    pub(crate) fn read(&self, values: &Values) -> Result<Option<AllowedHost>, Finding> {
+        let template = match &self.spec {
+            HostSpec::Fixed(host) => return Ok(Some(host.clone())),
+            HostSpec::Template(template) => template,
+        };
+        let fail = |reason: String| Finding::error(self.place.clone(), self.key.clone(), reason);
+        let value = values
+            .render(template)
+            .map_err(|name| fail(format!("the application has no variable `{name}`")))?;
+        AllowedHost::from_rendered(value.expose()).map_err(|error| {
+            let reason = if value.is_secret() {
+                error.without_text()
+            } else {
+                error.to_string()
+            };
+            fail(format!("{template} is \"{value}\": {reason}")).advise(error.advice())
+        })
+    }
+}
+
 /// A component that answers HTTP requests.
 #[derive(Clone, Debug)]
 pub struct HttpTrigger {
@@ -210,7 +232,6 @@ impl Application {
     /// Every entry of `allowed_outbound_hosts` that the values make invalid.
     pub fn settings(&self, component: &Component, values: &Values) -> Result<Settings, Findings> {
         let mut findings = Findings::default();
-        let unknown = |name: &VariableName| format!("the application has no variable `{name}`");
         let mut variables = BTreeMap::new();
         for (name, template) in &component.variables {
             match values.render(template) {
@@ -222,26 +243,16 @@ impl Application {
                     findings.push(Finding::error(
                         component.source_place.clone(),
                         key,
-                        unknown(missing),
+                        format!("the application has no variable `{missing}`"),
                     ));
                 }
             }
         }
         let mut hosts = Vec::new();
         for entry in &component.hosts {
-            let fail = |reason: String| Finding::error(entry.place.clone(), entry.key.clone(), reason);
-            match &entry.spec {
-                HostSpec::Fixed(host) => hosts.push(host.clone()),
-                HostSpec::Template(template) => match values.render(template) {
-                    Ok(value) => match AllowedHost::from_rendered(value.expose()) {
-                        Ok(host) => hosts.extend(host),
-                        Err(error) => {
-                            let reason = format!("with {template} = \"{value}\": {error}");
-                            findings.push(fail(reason).advise(error.advice()));
-                        }
-                    },
-                    Err(missing) => findings.push(fail(unknown(missing))),
-                },
+            match entry.read(values) {
+                Ok(host) => hosts.extend(host),
+                Err(finding) => findings.push(finding),
             }
         }
         let ids: Vec<_> = self.components.keys().collect();

@@ -200,3 +200,160 @@ fn plain(path: &str) -> PathBuf {
         .filter(|component| matches!(component, Component::Normal(_)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        root
+    }
+
+    fn files(mounts: &[MountKind], exclude: &[&str]) -> Files {
+        let mount = |kind: &MountKind| Mount {
+            place: Place::line("spin.toml", 3),
+            key: "component.a.files[0]".to_owned(),
+            kind: kind.clone(),
+        };
+        Files {
+            mounts: mounts.iter().map(mount).collect(),
+            exclude: exclude
+                .iter()
+                .map(|pattern| Pattern::new(pattern).unwrap())
+                .collect(),
+        }
+    }
+
+    fn pattern(text: &str) -> MountKind {
+        MountKind::Pattern(text.to_owned())
+    }
+
+    fn placement(source: &str, destination: &str) -> MountKind {
+        MountKind::Placement {
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+        }
+    }
+
+    /// `guest <- source` of every file, relative to the root.
+    fn mounted(root: &tempfile::TempDir, files: &Files) -> Vec<String> {
+        let show = |file: MountedFile| {
+            let source = file
+                .source
+                .strip_prefix(root.path())
+                .unwrap()
+                .display()
+                .to_string();
+            format!("{} <- {source}", file.guest.display())
+        };
+        files
+            .resolve(root.path())
+            .unwrap()
+            .into_iter()
+            .map(show)
+            .collect()
+    }
+
+    #[test]
+    fn patterns_keep_their_paths_and_placements_move() {
+        let root = tree(&[
+            "index.html",
+            "a/one.css",
+            "a/b/two.css",
+            "a/b/two.map",
+            "data/x.json",
+        ]);
+        let all = files(
+            &[
+                pattern("index.html"),
+                pattern("a/**/*.css"),
+                placement("data", "/d"),
+                placement("a/one.css", "/one"),
+            ],
+            &[],
+        );
+        assert_eq!(
+            mounted(&root, &all),
+            [
+                "a/b/two.css <- a/b/two.css",
+                "a/one.css <- a/one.css",
+                "d/x.json <- data/x.json",
+                "index.html <- index.html",
+                "one <- a/one.css",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_directory_can_be_the_guests_root() {
+        let root = tree(&["assets/a", "assets/deep/b"]);
+        assert_eq!(
+            mounted(&root, &files(&[placement("assets", "/")], &[])),
+            ["a <- assets/a", "deep/b <- assets/deep/b"]
+        );
+    }
+
+    #[test]
+    fn excluded_files_are_not_there() {
+        let root = tree(&["a/keep", "a/secret.key", "a/deep/other.key"]);
+        let some = files(&[placement("a", "/")], &["a/*.key", "a/**/*.key"]);
+        assert_eq!(mounted(&root, &some), ["keep <- a/keep"]);
+    }
+
+    #[test]
+    fn the_later_of_two_mounts_counts() {
+        let root = tree(&["a", "b"]);
+        assert_eq!(
+            mounted(&root, &files(&[placement("a", "/x"), placement("b", "/x")], &[])),
+            ["x <- b"]
+        );
+    }
+
+    #[test]
+    fn the_names_of_directories_are_no_patterns() {
+        let outer = tree(&["[x]/a/file"]);
+        let root = outer.path().join("[x]");
+        let found = files(&[placement("a", "/"), pattern("a/*")], &[])
+            .resolve(&root)
+            .unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_or_lies_outside_is_told() {
+        let root = tree(&["dir/file"]);
+        for (mount, reason) in [
+            (pattern("absent.txt"), "`absent.txt` does not exist"),
+            (pattern("dir"), "`dir` is a directory"),
+            (
+                pattern("../other/*"),
+                "`../other/*` does not lie below the manifest's directory",
+            ),
+            (
+                pattern("/etc/passwd"),
+                "`/etc/passwd` does not lie below the manifest's directory",
+            ),
+            (
+                pattern("a***"),
+                "`a***` is no pattern: wildcards are either regular `*` or recursive `**`",
+            ),
+            (placement("absent", "/a"), "`absent` does not exist"),
+            (
+                placement("..", "/a"),
+                "`..` does not lie below the manifest's directory",
+            ),
+            (placement("dir/file", "/"), "`/` is no path of a file"),
+            (placement("dir/file", "/x/"), "`/x/` is no path of a file"),
+        ] {
+            let findings = files(&[mount], &[]).resolve(root.path()).unwrap_err();
+            let told: Vec<_> = findings.iter().map(Finding::reason).collect();
+            assert_eq!(told, [reason]);
+        }
+    }
+}

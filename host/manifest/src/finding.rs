@@ -199,9 +199,10 @@ impl Findings {
         }
     }
 
-    /// Puts them into the order of files and lines, keeping the order of what stands on one line.
+    /// Puts them into the order of files and lines, keeping the order of what stands on one line, and says nothing twice.
     pub(crate) fn sort(&mut self) {
         self.0.sort_by(|a, b| a.place.cmp(&b.place));
+        self.0.dedup();
     }
 }
 

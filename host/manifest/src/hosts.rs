@@ -91,6 +91,16 @@ pub enum InvalidHost {
 }
 
 impl InvalidHost {
+    /// The reason without any of the text that was read: for values that are secret.
+    pub(crate) fn without_text(&self) -> String {
+        match self {
+            Self::Scheme(_) | Self::NoPort(_) | Self::Port(_) | Self::Host(_) => {
+                "is not scheme://host:port".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// What would be right.
     pub fn advice(&self) -> &'static str {
         match self {
@@ -121,8 +131,8 @@ impl FromStr for AllowedHost {
         }
         let (host, port) = split_port(rest)?;
         Ok(Self {
-            port: Port::parse(port, scheme)?,
             scheme: Scheme::parse(scheme)?,
+            port: Port::parse(port, scheme)?,
             host: HostPattern::parse(host)?,
         })
     }

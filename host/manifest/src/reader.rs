@@ -304,9 +304,11 @@ fn article(type_name: &str) -> String {
 
 /// What was probably meant, or everything that is possible.
 pub(crate) fn suggest(given: &str, known: &[&str]) -> String {
+    // One slip in every three letters, and no more than two.
+    let slips = (given.len() / 3).clamp(1, 2);
     let close = known
         .iter()
-        .filter(|name| distance(given, name) <= 2)
+        .filter(|name| distance(given, name) <= slips)
         .min_by_key(|name| distance(given, name));
     match close {
         Some(name) => format!("did you mean `{name}`?"),
@@ -339,6 +341,7 @@ mod tests {
     #[test]
     fn a_typing_error_is_recognized() {
         assert_eq!(suggest("surce", &["source", "files"]), "did you mean `source`?");
+        assert_eq!(suggest("hots", &["both"]), "known: both");
         assert_eq!(suggest("quux", &["source", "files"]), "known: source, files");
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);

@@ -20,13 +20,17 @@ pub(super) struct Draft<'a> {
     pub(super) own_resources: Vec<&'static str>,
 }
 
-pub(super) type Drafts<'a> = BTreeMap<ComponentId, Draft<'a>>;
+/// All components by id; `None` for one that is there but broken, which has been told already.
+pub(super) type Drafts<'a> = BTreeMap<ComponentId, Option<Draft<'a>>>;
 
 pub(super) fn all<'a>(scope: &Scope, node: &Node<'a>) -> Drafts<'a> {
     let mut drafts = Drafts::new();
     for (name, node) in node.entries().unwrap_or_default() {
         match name.parse::<ComponentId>() {
-            Ok(id) => drafts.extend(one(scope, &id, &node).map(|draft| (id, draft))),
+            Ok(id) => {
+                let draft = one(scope, &id, &node);
+                drafts.insert(id, draft);
+            }
             Err(error) => node.error(format!("{error}"), "component ids are written like my-component"),
         }
     }
@@ -269,7 +273,13 @@ fn allowed_hosts(scope: &Scope, node: &Node<'_>) -> Vec<HostEntry> {
 }
 
 fn refuse_host(node: &Node<'_>, text: &str, error: &InvalidHost) {
-    node.error(format!("\"{text}\": {error}"), error.advice());
+    // A password in a file is bad enough; it need not be in a log, too.
+    let shown = if matches!(error, InvalidHost::UserInfo) {
+        "…"
+    } else {
+        text
+    };
+    node.error(format!("\"{shown}\": {error}"), error.advice());
 }
 
 /// Resources that Spin's runtime has and our host has not: an empty list is harmless.

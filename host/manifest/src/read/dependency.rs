@@ -9,7 +9,7 @@ use crate::names::ComponentId;
 use crate::reader::{Node, Table, suggest};
 
 use super::Scope;
-use super::component::Drafts;
+use super::component::{Draft, Drafts};
 
 const FORMS: &str = "write { path = \"path/to/dependency.wasm\" } or { component = \"id\" }";
 
@@ -174,9 +174,10 @@ fn inherited(node: &Node<'_>) -> Inherit {
 
 /// Replaces references by the files of the components that they name.
 pub(super) fn resolve(drafts: Drafts<'_>) -> BTreeMap<ComponentId, Component> {
-    let mut resolved = BTreeMap::new();
+    let mut resolved: BTreeMap<ComponentId, Vec<Dependency>> = BTreeMap::new();
     for (id, draft) in &drafts {
-        let dependencies = draft.dependencies.iter().filter_map(|dependency| {
+        let dependencies = draft.iter().flat_map(|draft| &draft.dependencies);
+        let dependencies = dependencies.filter_map(|dependency| {
             let source = match &dependency.source {
                 Source::File(path) => path.clone(),
                 Source::Component(node, target) => component_file(&drafts, id, node, target)?,
@@ -190,19 +191,20 @@ pub(super) fn resolve(drafts: Drafts<'_>) -> BTreeMap<ComponentId, Component> {
                 key: dependency.node.key().to_owned(),
             })
         });
-        resolved.insert(id.clone(), dependencies.collect::<Vec<_>>());
+        resolved.insert(id.clone(), dependencies.collect());
     }
-    let with_dependencies = |(id, draft): (ComponentId, super::component::Draft<'_>)| {
+    let whole = |(id, draft): (ComponentId, Option<Draft<'_>>)| {
+        let component = draft?.component;
         let dependencies = resolved.remove(&id).unwrap_or_default();
-        (
+        Some((
             id,
             Component {
                 dependencies,
-                ..draft.component
+                ..component
             },
-        )
+        ))
     };
-    drafts.into_iter().map(with_dependencies).collect()
+    drafts.into_iter().filter_map(whole).collect()
 }
 
 /// The file of a component that is used as a dependency: it may have nothing of its own, since that would not be
@@ -221,6 +223,7 @@ fn component_file(
         );
         return None;
     };
+    let draft = draft.as_ref()?;
     if !draft.own_resources.is_empty() {
         node.error(
             format!(

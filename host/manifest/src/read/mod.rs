@@ -7,12 +7,11 @@ mod component;
 mod dependency;
 mod trigger;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::application::{Application, HostSpec};
-use crate::finding::{Finding, Findings};
-use crate::hosts::AllowedHost;
+use crate::finding::Findings;
 use crate::names::VariableName;
 use crate::reader::{Document, Node, Table, suggest};
 use crate::template::Template;
@@ -236,6 +235,7 @@ fn variables(node: &Node<'_>) -> BTreeMap<VariableName, Declaration> {
 fn variable(node: &Node<'_>) -> Option<Declaration> {
     let mut table = node.table()?;
     let required = table.take("required").map(|node| node.boolean());
+    let unclear = required == Some(None);
     let default = table.take("default").map(|node| node.string());
     let secret = table
         .take("secret")
@@ -246,10 +246,8 @@ fn variable(node: &Node<'_>) -> Option<Declaration> {
         .and_then(|node| node.string())
         .map(str::to_owned);
     table.finish();
-    match (
-        required.map(Option::unwrap_or_default).unwrap_or_default(),
-        &default,
-    ) {
+    match (required.flatten().unwrap_or_default(), &default) {
+        _ if unclear => {}
         (true, Some(_)) => node.error("is required and has a default", "remove `required` or `default`"),
         (false, None) => node.error(
             "has no default and is not required",
@@ -277,7 +275,6 @@ fn check_hosts(document: &Document<'_>, application: &Application) {
     let Ok((values, _)) = Values::resolve(&with_default, &Inputs::default()) else {
         return;
     };
-    let mut told = BTreeSet::new();
     for entry in application
         .components
         .values()
@@ -286,15 +283,10 @@ fn check_hosts(document: &Document<'_>, application: &Application) {
         let HostSpec::Template(template) = &entry.spec else {
             continue;
         };
-        let Ok(value) = values.render(template) else {
-            continue;
-        };
-        if let Err(error) = AllowedHost::from_rendered(value.expose())
-            && told.insert(entry.key.clone())
+        if template.variables().all(|name| with_default.contains_key(name))
+            && let Err(finding) = entry.read(&values)
         {
-            let reason = format!("with the default values it is \"{value}\": {error}");
-            document
-                .push(Finding::error(entry.place.clone(), entry.key.clone(), reason).advise(error.advice()));
+            document.push(finding);
         }
     }
 }

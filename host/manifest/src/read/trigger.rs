@@ -92,6 +92,13 @@ fn one<'a>(node: &Node<'a>) -> Option<Draft<'a>> {
 
 fn target(node: Node<'_>) -> Option<Target<'_>> {
     let Some(id) = node.as_str() else {
+        if !node.is_table() {
+            node.error(
+                format!("is of type {}", node.type_name()),
+                "write the id of a component, or a component",
+            );
+            return None;
+        }
         return Some(Target::Inline(node));
     };
     match id.parse() {
@@ -174,16 +181,13 @@ fn warn_of_duplicates(triggers: &[Draft<'_>]) {
         let (Some((node, _)), Some(pattern)) = (&trigger.route, public(trigger)) else {
             continue;
         };
-        for other in triggers.iter().take(index) {
-            if public(other).is_some_and(|other| other.is_same_as(&pattern)) {
-                node.warning(
-                    format!(
-                        "`{pattern}` is also the route of {}, and only one of them is used",
-                        other.node.key()
-                    ),
-                    "remove one of the two",
-                );
-            }
+        let same = |other: &&Draft<'_>| public(other).is_some_and(|other| other.is_same_as(&pattern));
+        if let Some(other) = triggers.iter().take(index).find(same) {
+            let other = other.node.key();
+            node.warning(
+                format!("`{pattern}` is also the route of {other}, and only one of them is used"),
+                "remove one of the two",
+            );
         }
     }
 }
@@ -239,7 +243,7 @@ fn resolve<'a>(
         }
         Target::Inline(node) => {
             let component = inline_id(&id, drafts)?;
-            let draft = component::one(scope, &component, &node)?;
+            let draft = component::one(scope, &component, &node);
             drafts.insert(component.clone(), draft);
             component
         }
