@@ -297,7 +297,7 @@ pub struct AllowedHosts(Vec<AllowedHost>);
 
 impl AllowedHosts {
     /// The given entries; `http://*.spin.internal` stands for the components of this application, no other names.
-    pub fn new<'c>(hosts: impl IntoIterator<Item = AllowedHost>, components: &[&'c ComponentId]) -> Self {
+    pub fn new(hosts: impl IntoIterator<Item = AllowedHost>, components: &[&ComponentId]) -> Self {
         let expand = |entry: AllowedHost| match &entry.host {
             HostPattern::Below(suffix) if suffix == SERVICE_CHAINING_SUFFIX => components
                 .iter()

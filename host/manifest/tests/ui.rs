@@ -3,10 +3,13 @@
 //! `tests/ui/<case>.toml` beside `<case>.err` must be refused with that text; a case without one must be accepted, with
 //! the warnings in `<case>.warn` or with none. `BLESS=1 cargo test -p anyturn-manifest` rewrites the expectations.
 
+// A fixture that is broken fails the test, and so it should.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyturn_manifest::{Findings, load, parse};
+use anyturn_manifest::{load, parse};
 
 fn cases() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
@@ -35,10 +38,6 @@ fn bless(case: &Path, err: Option<&str>, warn: &str) {
     write("warn", (!warn.is_empty()).then_some(warn));
 }
 
-fn told(findings: &Findings) -> String {
-    findings.to_string()
-}
-
 #[test]
 fn every_manifest_is_answered_word_for_word() {
     let blessing = std::env::var_os("BLESS").is_some();
@@ -49,8 +48,8 @@ fn every_manifest_is_answered_word_for_word() {
         let text = fs::read_to_string(&case).unwrap();
         let name = PathBuf::from(case.file_name().unwrap());
         let (err, warn) = match parse(&name, &text) {
-            Ok((_, warnings)) => (None, told(&warnings)),
-            Err(findings) => (Some(told(&findings)), String::new()),
+            Ok((_, warnings)) => (None, warnings.to_string()),
+            Err(findings) => (Some(findings.to_string()), String::new()),
         };
         if blessing {
             bless(&case, err.as_deref(), &warn);
