@@ -1,5 +1,7 @@
 //! The client against this crate's server, and against servers of other kinds.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that is wrong should panic")]
+
 mod support;
 
 use std::cell::RefCell;

@@ -1,0 +1,107 @@
+//! What a call of a tool comes to.
+
+use anyturn_mcp::{CallResult, Inverse, ResultMeta};
+use anyturn_state::Error as StateError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// What a tool did or found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// For people, and for models: "Added “buy milk”, due Saturday, 21 November."
+    pub text: String,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Box<RawValue>>,
+    /// The call that undoes this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse: Option<Inverse>,
+}
+
+impl Reply {
+    /// A reply of one text.
+    pub fn new(text: impl Into<String>) -> Reply {
+        Reply {
+            text: text.into(),
+            structured: None,
+            inverse: None,
+        }
+    }
+
+    /// Adds the same for programs. A value that has no JSON form is left out.
+    #[must_use]
+    pub fn with_structured(self, value: &impl Serialize) -> Reply {
+        Reply {
+            structured: serde_json::value::to_raw_value(value).ok(),
+            ..self
+        }
+    }
+
+    /// Adds the call that undoes this one; `title` says to people what it does.
+    #[must_use]
+    pub fn with_inverse(self, tool: &str, arguments: Value, title: impl Into<String>) -> Reply {
+        Reply {
+            inverse: Some(Inverse {
+                tool: tool.to_owned(),
+                arguments,
+                title: title.into(),
+            }),
+            ..self
+        }
+    }
+}
+
+impl From<Reply> for CallResult {
+    fn from(
+        Reply {
+            text,
+            structured,
+            inverse,
+        }: Reply,
+    ) -> CallResult {
+        CallResult {
+            structured,
+            meta: ResultMeta { inverse },
+            ..CallResult::from_text(text)
+        }
+    }
+}
+
+/// Why a tool did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The call cannot be carried out as it stands. The text tells a model (and a person) what to change.
+    #[error("{0}")]
+    Rejected(String),
+    /// The tool needs to know whose data it works on.
+    #[error(
+        "This tool works on one user's data, and nobody said whose. Call it through anyturn, send the header \
+         anyturn-user, or set the server's variable default_user."
+    )]
+    NobodyCalls,
+    /// The server failed. Whether the call took effect is unknown; with an idempotency key it can be
+    /// repeated.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Failure {
+    /// [`Failure::Rejected`].
+    pub fn rejected(text: impl Into<String>) -> Failure {
+        Failure::Rejected(text.into())
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        match error {
+            StateError::Conflict { .. } => {
+                Failure::rejected("Somebody else changed the same thing at the same time. Try again.")
+            }
+            StateError::Invalid(_) | StateError::Unavailable(_) | StateError::Corrupt(_) => {
+                Failure::Broken(error.to_string())
+            }
+        }
+    }
+}

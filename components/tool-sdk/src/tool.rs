@@ -1,0 +1,85 @@
+//! What makes a type a tool.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{Caller, Failure, Reply};
+
+/// A tool of the toolbox `A`. The type's fields are the arguments.
+///
+/// Arguments are read by serde: `deny_unknown_fields` is advised, since models invent arguments. The JSON
+/// Schema that models see comes from the same type; the type's doc comment is the tool's description.
+#[allow(async_fn_in_trait)]
+pub trait Tool<A>: DeserializeOwned + JsonSchema {
+    /// 1 to 64 ASCII letters, digits, `_` and `-`; unique within the toolbox.
+    const NAME: &'static str;
+    /// The name for people.
+    const TITLE: &'static str;
+    /// What a call can do to the world.
+    const EFFECT: Effect;
+    /// Whether it deals with an open world of things outside, such as the web.
+    const OPEN_WORLD: bool = false;
+    /// What people say when they want this: 4 to 8, worded differently.
+    const EXAMPLES: &'static [Example] = &[];
+
+    /// Carries a call out.
+    async fn call(self, toolbox: &A, call: &Call<'_>) -> Result<Reply, Failure>;
+}
+
+/// What surrounds one call.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// The same key takes effect once.
+    pub idempotency_key: Option<&'a str>,
+    /// What the key stands for; another call with the same key is a mistake.
+    pub fingerprint: u64,
+    /// Milliseconds since the Unix epoch.
+    pub now: u64,
+}
+
+/// What a person says, and the arguments (a JSON object) that the tool is called with for it.
+///
+/// A value that also stands in the utterance is a slot, so a date reads `"due":"tomorrow"` where the
+/// utterance says "tomorrow".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example(pub &'static str, pub &'static str);
+
+/// What a call can do to the world, and so what a crash in the middle of it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect {
+    pub(crate) read_only: bool,
+    pub(crate) idempotent: bool,
+    pub(crate) destructive: bool,
+}
+
+impl Effect {
+    /// It changes nothing.
+    pub const READ: Effect = Effect {
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+    };
+    /// The same idempotency key takes effect once.
+    pub const IDEMPOTENT: Effect = Effect {
+        read_only: false,
+        idempotent: true,
+        destructive: false,
+    };
+    /// Each call takes effect again.
+    pub const UNPROTECTED: Effect = Effect {
+        read_only: false,
+        idempotent: false,
+        destructive: false,
+    };
+
+    /// It may also destroy or overwrite something.
+    #[must_use]
+    pub const fn destructive(self) -> Effect {
+        Effect {
+            destructive: true,
+            ..self
+        }
+    }
+}
