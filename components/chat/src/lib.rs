@@ -1,1 +1,27 @@
-//! HTTP front of the system: routes, API dialects, event streams.
+//! HTTP front of the system: routes, API dialects, event streams. Holds no rules of its own.
+//!
+//! A request goes through [`handle::handle`]: its route is found ([`route`]), its caller identified and counted
+//! ([`exchange`]), and then it is a turn or a look at sessions in one of two dialects ([`native`], [`openai`]), a
+//! request to a tool's own API ([`proxy`]), or the description of all that ([`docs`]). The engine decides what a turn
+//! is; here it is only read, run and written down.
+//!
+//! Everything is written against [`platform::Platform`], so the whole way from a request to its answer runs natively
+//! in tests. The component (`component`, for WASI only) is that trait over WASI and Spin.
+
+pub mod assistants;
+#[cfg(target_arch = "wasm32")]
+mod component;
+pub mod docs;
+pub mod exchange;
+pub mod handle;
+pub mod health;
+pub mod http;
+pub mod message;
+pub mod native;
+pub mod openai;
+pub mod platform;
+pub mod proxy;
+pub mod route;
+pub mod timezone;
+pub mod tools;
+pub mod turns;

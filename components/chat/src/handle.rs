@@ -1,0 +1,89 @@
+//! From a request to its answer: find the route, identify, count, do, and put on what every answer carries.
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+
+use crate::exchange::Exchange;
+use crate::http::{Body, Kind, Problem, Response, cors, read, respond};
+use crate::native::{self, turns::Target};
+use crate::platform::Platform;
+use crate::route::{self, Dialect, Nowhere, Route};
+use crate::{docs, health, openai, proxy};
+
+/// Answers a request. Never fails: what goes wrong is an answer too.
+pub async fn handle<P, B>(platform: &P, request: http::Request<B>) -> Response
+where
+    P: Platform,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
+    let (parts, body) = request.into_parts();
+    let mut exchange = Exchange::new(platform, &parts);
+    let mut response = match answer(&mut exchange, body).await {
+        Ok(response) => response,
+        Err(problem) => match route::dialect(parts.uri.path()) {
+            Dialect::Native => problem.into_response(&exchange.request_id),
+            Dialect::OpenAi => openai::error::response(&problem),
+        },
+    };
+    exchange.finish(&mut response);
+    response
+}
+
+async fn answer<P, B>(exchange: &mut Exchange<'_, P>, body: B) -> Result<Response, Problem>
+where
+    P: Platform,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
+    let parts = exchange.parts;
+    exchange.check_origin().await?;
+    if cors::is_preflight(&parts.method, &parts.headers) {
+        return Ok(respond::empty(StatusCode::NO_CONTENT));
+    }
+    let route = route::find(&parts.method, parts.uri.path()).map_err(|nowhere| match nowhere {
+        Nowhere::NotFound => Problem::new(
+            Kind::NotFound,
+            format!("There is nothing at `{}`; /docs describes what there is.", parts.uri.path()),
+        ),
+        Nowhere::Method(allow) => Problem::new(
+            Kind::MethodNotAllowed,
+            format!("`{}` knows {allow}, not {}.", parts.uri.path(), parts.method),
+        )
+        .header(header::ALLOW, allow),
+    })?;
+    match route {
+        Route::Health => return Ok(health::answer(exchange.platform).await),
+        Route::OpenApi => return Ok(docs::description(&parts.headers)),
+        Route::Docs(file) => return docs::page(file, &parts.headers),
+        _ => {}
+    }
+    let caller = exchange.identify().await?;
+    match route {
+        Route::Assistants => native::assistants::list(exchange.platform),
+        Route::Models => openai::models::list(exchange.platform),
+        Route::Model(id) => openai::models::one(exchange.platform, id),
+        Route::Sessions => native::sessions::list(exchange, &caller).await,
+        Route::Session(id) => native::sessions::read(exchange, &caller, &read::decoded(id)?).await,
+        Route::DeleteSession(id) => native::sessions::delete(exchange, &caller, &read::decoded(id)?).await,
+        Route::NewTurn(name) => {
+            let body = read::body(&parts.headers, body).await?;
+            native::turns::answer(exchange, &caller, Target::Assistant(name), &body).await
+        }
+        Route::NextTurn(id) => {
+            let body = read::body(&parts.headers, body).await?;
+            native::turns::answer(exchange, &caller, Target::Session(&read::decoded(id)?), &body).await
+        }
+        Route::Completions => {
+            let body = read::body(&parts.headers, body).await?;
+            openai::complete(exchange, &caller, &body).await
+        }
+        Route::Tool { server, path } => {
+            proxy::check_server(exchange, server).await?;
+            let body = read::body(&parts.headers, body).await?;
+            exchange.count(&caller, Vec::new(), Vec::new()).await?;
+            proxy::pass(exchange, &caller, server, path, body).await
+        }
+        Route::Health | Route::OpenApi | Route::Docs(_) => Ok(Response::new(Body::empty())),
+    }
+}

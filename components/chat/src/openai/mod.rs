@@ -1,0 +1,75 @@
+//! OpenAI's Chat Completions, so that an unmodified client of OpenAI works: `model` is an assistant's name.
+//!
+//! Tools are the assistant's own and stay hidden: a client sees text. A request that names a conversation (by
+//! `metadata.session_id` or the header `anyturn-session`) adds its last message to it; one that does not brings the
+//! whole conversation along.
+//!
+//! Reference: <https://platform.openai.com/docs/api-reference/chat>.
+
+pub mod answer;
+pub mod error;
+pub mod models;
+pub mod request;
+pub mod stream;
+
+use anyturn_engine::{SessionTarget, TurnRequest, TurnState};
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::assistants::Files;
+use crate::exchange::{Caller, Exchange};
+use crate::http::{Problem, Response, read, respond};
+use crate::native::turns::{idempotency_key, put_names};
+use crate::platform::Platform;
+use crate::turns;
+use request::{ChatCompletionRequest, Conversation, Wanted};
+
+/// The header that names a conversation.
+pub const SESSION: &str = "anyturn-session";
+
+/// Answers `POST /v1/chat/completions`.
+///
+/// # Errors
+/// Everything that can be wrong with a turn.
+pub async fn complete<P: Platform>(
+    exchange: &mut Exchange<'_, P>,
+    caller: &Caller,
+    body: &Bytes,
+) -> Result<Response, Problem> {
+    read::require_json(&exchange.parts.headers)?;
+    let wanted = read::json::<ChatCompletionRequest>(body)?.check(exchange.header(SESSION))?;
+    let idempotency_key = idempotency_key(exchange)?;
+    let files = Files::new(exchange.platform);
+    files.read(&wanted.model)?;
+    let Wanted { model, conversation, message, options, timezone, stream, include_usage } = wanted;
+    let session = match conversation {
+        Conversation::Named(id) => SessionTarget::Either { id },
+        Conversation::Whole(history) => {
+            let engine = turns::engine(exchange.platform, crate::tools::Servers::new(exchange.platform));
+            let id = engine.new_session_id(caller.user(), idempotency_key.as_deref());
+            SessionTarget::Detached { id, history }
+        }
+    };
+    let request = TurnRequest {
+        user: caller.user().to_owned(),
+        roles: caller.identity.roles.clone(),
+        assistant: Some(model.clone()),
+        session,
+        message,
+        idempotency_key,
+        title: None,
+        timezone,
+        options,
+    };
+    let admitted = turns::admit(exchange, caller, files, request).await?;
+    if stream {
+        return admitted.stream(stream::ChunkWriter::new(model, include_usage)).await;
+    }
+    let turn = admitted.run().await?;
+    if turn.state == TurnState::Failed {
+        return Err(error::failed(&turn));
+    }
+    let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn));
+    put_names(&mut response, &turn.session, &turn.turn);
+    Ok(response)
+}

@@ -1,0 +1,163 @@
+//! `/api/{tool}/…`: a tool's own HTTP API, passed on to it.
+//!
+//! Only what has a meaning for a tool goes along: no credentials, no cookies, and none of the headers that tell a
+//! tool who is asking except our own. Only servers that this application's assistants use can be reached.
+
+use anyturn_engine::port;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header, request};
+
+use crate::assistants::Files;
+use crate::exchange::{Caller, Exchange};
+use crate::http::{Body, BoxError, Kind, Problem, Response};
+use crate::platform::Platform;
+use crate::{timezone, tools};
+
+/// What of a request goes along.
+const PASSED_ON: [HeaderName; 10] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("prefer"),
+];
+
+/// What of an answer does not come back: what concerns one connection only (RFC 9110, section 7.6.1), and what is
+/// this front's to say.
+const KEPT_BACK: [HeaderName; 10] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::SET_COOKIE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Whether a tool server may be reached: those that the variable `tool_servers` lists, or where it is empty those
+/// that the assistants use.
+///
+/// # Errors
+/// When it may not.
+pub async fn check_server<P: Platform>(exchange: &Exchange<'_, P>, server: &str) -> Result<(), Problem> {
+    let listed = exchange.variable("tool_servers").await?;
+    let known = if listed.trim().is_empty() {
+        let files = Files::new(exchange.platform);
+        files.names()?.iter().filter_map(|name| files.read(name).ok()).any(|assistant| {
+            assistant.tools.iter().any(|source| !source.external && source.server == server)
+        })
+    } else {
+        listed.split([',', ' ']).any(|name| name == server)
+    };
+    // The name becomes part of an address.
+    let named_well = server.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if known && named_well {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::UnknownTool, format!("No tool server named `{server}` has an API here.")))
+}
+
+/// Passes a request on.
+///
+/// # Errors
+/// When the tool's server does not answer.
+pub async fn pass<P: Platform>(
+    exchange: &Exchange<'_, P>,
+    caller: &Caller,
+    server: &str,
+    path: &str,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let request = outgoing(exchange.parts, &exchange.request_id, caller, server, path, body)?;
+    let response = exchange.platform.send(request).await.map_err(|error| {
+        Problem::new(Kind::ToolUnavailable, format!("The tool server `{server}` did not answer: {error}."))
+    })?;
+    let (mut parts, body) = response.into_parts();
+    for name in KEPT_BACK {
+        parts.headers.remove(name);
+    }
+    strip_ours(&mut parts.headers);
+    Ok(Response::from_parts(parts, Body::Passed(Box::pin(Failing(body)))))
+}
+
+fn outgoing(
+    parts: &request::Parts,
+    request_id: &str,
+    caller: &Caller,
+    server: &str,
+    path: &str,
+    body: Bytes,
+) -> Result<http::Request<Bytes>, Problem> {
+    let query = parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let mut request = http::Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = tools::internal(server, &format!("{path}{query}"))
+        .parse()
+        .map_err(|_| Problem::new(Kind::NotFound, "The path is not one that can be passed on."))?;
+    let headers = request.headers_mut();
+    for name in PASSED_ON {
+        if let Some(value) = parts.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", value);
+    }
+    let timezone = crate::http::read::header(&parts.headers, tools::TIMEZONE);
+    if let Some(name) = timezone {
+        timezone::check(name)
+            .map_err(|reason| Problem::new(Kind::InvalidHeader, reason).with("header", tools::TIMEZONE))?;
+    }
+    tools::put_caller(
+        headers,
+        &port::Caller {
+            user: caller.user().to_owned(),
+            roles: caller.identity.roles.clone(),
+            session: String::new(),
+            timezone: timezone.map(ToOwned::to_owned),
+        },
+    );
+    Ok(request)
+}
+
+/// Removes headers that only we may set.
+fn strip_ours(headers: &mut HeaderMap) {
+    let ours: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("anyturn-")).cloned().collect();
+    for name in ours {
+        headers.remove(name);
+    }
+}
+
+/// Somebody else's body, with its errors as ours.
+struct Failing<B>(B);
+
+impl<B> http_body::Body for Failing<B>
+where
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        std::pin::Pin::new(&mut self.get_mut().0).poll_frame(cx).map_err(|error| error.to_string().into())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.0.size_hint()
+    }
+}

@@ -1,0 +1,176 @@
+//! The routes, and nothing but the routes.
+
+use http::Method;
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `/health`.
+    Health,
+    /// `/openapi.json`.
+    OpenApi,
+    /// `/docs` and its files.
+    Docs(&'a str),
+    /// `/v1/assistants`.
+    Assistants,
+    /// `/v1/assistants/{assistant}/turns`: a turn of a new session.
+    NewTurn(&'a str),
+    /// `/v1/sessions`.
+    Sessions,
+    /// `/v1/sessions/{id}`, to read.
+    Session(&'a str),
+    /// `/v1/sessions/{id}`, to forget.
+    DeleteSession(&'a str),
+    /// `/v1/sessions/{id}/turns`: a turn of that session.
+    NextTurn(&'a str),
+    /// `/v1/chat/completions`.
+    Completions,
+    /// `/v1/models`.
+    Models,
+    /// `/v1/models/{id}`.
+    Model(&'a str),
+    /// `/api/{tool}/…`: the tool's own HTTP API, at the path after `/api`.
+    Tool {
+        /// The tool server's name.
+        server: &'a str,
+        /// Its path, with the slash.
+        path: &'a str,
+    },
+}
+
+/// Why a request leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nowhere {
+    /// No such path.
+    NotFound,
+    /// The path knows these methods, as in an `Allow` header.
+    Method(&'static str),
+}
+
+/// In which words errors are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Problem details.
+    Native,
+    /// OpenAI's error object.
+    OpenAi,
+}
+
+/// The dialect of a path, also of one that leads nowhere.
+#[must_use]
+pub fn dialect(path: &str) -> Dialect {
+    let openai = ["/v1/chat", "/v1/models", "/v1/completions", "/v1/responses", "/v1/embeddings"];
+    let is_under = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if openai.iter().any(|prefix| is_under(&prefix)) { Dialect::OpenAi } else { Dialect::Native }
+}
+
+/// Finds the route. `HEAD` leads where `GET` does.
+///
+/// # Errors
+/// When there is none.
+pub fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Nowhere> {
+    if let Some(rest) = path.strip_prefix("/api/") {
+        let server = rest.split('/').next().unwrap_or_default();
+        return match path.get("/api".len()..) {
+            Some(path) if !server.is_empty() => Ok(Route::Tool { server, path }),
+            _ => Err(Nowhere::NotFound),
+        };
+    }
+    let mut segments = [""; 5];
+    let mut count = 0;
+    for segment in path.strip_prefix('/').ok_or(Nowhere::NotFound)?.split('/') {
+        *segments.get_mut(count).ok_or(Nowhere::NotFound)? = segment;
+        count += 1;
+    }
+    let get = |route| only(method, &Method::GET, "GET, HEAD", route);
+    let post = |route| only(method, &Method::POST, "POST", route);
+    match segments.get(..count).unwrap_or_default() {
+        ["health"] => get(Route::Health),
+        ["openapi.json"] => get(Route::OpenApi),
+        ["docs"] => get(Route::Docs("")),
+        ["docs", file] => get(Route::Docs(file)),
+        ["v1", "assistants"] => get(Route::Assistants),
+        ["v1", "assistants", name, "turns"] if !name.is_empty() => post(Route::NewTurn(name)),
+        ["v1", "sessions"] => get(Route::Sessions),
+        ["v1", "sessions", id] if !id.is_empty() => match *method {
+            Method::GET | Method::HEAD => Ok(Route::Session(id)),
+            Method::DELETE => Ok(Route::DeleteSession(id)),
+            _ => Err(Nowhere::Method("GET, HEAD, DELETE")),
+        },
+        ["v1", "sessions", id, "turns"] if !id.is_empty() => post(Route::NextTurn(id)),
+        ["v1", "chat", "completions"] => post(Route::Completions),
+        ["v1", "models"] => get(Route::Models),
+        ["v1", "models", id] if !id.is_empty() => get(Route::Model(id)),
+        _ => Err(Nowhere::NotFound),
+    }
+}
+
+fn only<'a>(
+    method: &Method,
+    wanted: &Method,
+    allow: &'static str,
+    route: Route<'a>,
+) -> Result<Route<'a>, Nowhere> {
+    let head = method == Method::HEAD && wanted == Method::GET;
+    if method == wanted || head { Ok(route) } else { Err(Nowhere::Method(allow)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found() {
+        for (method, path, route) in [
+            (Method::GET, "/health", Route::Health),
+            (Method::HEAD, "/health", Route::Health),
+            (Method::GET, "/openapi.json", Route::OpenApi),
+            (Method::GET, "/docs", Route::Docs("")),
+            (Method::GET, "/docs/docs.js", Route::Docs("docs.js")),
+            (Method::GET, "/v1/assistants", Route::Assistants),
+            (Method::POST, "/v1/assistants/tasks/turns", Route::NewTurn("tasks")),
+            (Method::GET, "/v1/sessions", Route::Sessions),
+            (Method::GET, "/v1/sessions/s", Route::Session("s")),
+            (Method::DELETE, "/v1/sessions/s", Route::DeleteSession("s")),
+            (Method::POST, "/v1/sessions/s/turns", Route::NextTurn("s")),
+            (Method::POST, "/v1/chat/completions", Route::Completions),
+            (Method::GET, "/v1/models", Route::Models),
+            (Method::GET, "/v1/models/tasks", Route::Model("tasks")),
+            (Method::PATCH, "/api/tasks/7", Route::Tool { server: "tasks", path: "/tasks/7" }),
+            (Method::GET, "/api/tasks", Route::Tool { server: "tasks", path: "/tasks" }),
+        ] {
+            assert_eq!(find(&method, path), Ok(route), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_route_leads_nowhere() {
+        for path in
+            ["/", "", "*", "/v1", "/v1/", "/v1/sessions/", "/v1/sessions//turns", "/api/", "/api", "/v1/a/b/c/d/e", "/healthy"]
+        {
+            assert_eq!(find(&Method::GET, path), Err(Nowhere::NotFound), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        for (method, path, allow) in [
+            (Method::POST, "/health", "GET, HEAD"),
+            (Method::GET, "/v1/chat/completions", "POST"),
+            (Method::GET, "/v1/assistants/tasks/turns", "POST"),
+            (Method::PUT, "/v1/sessions/s", "GET, HEAD, DELETE"),
+        ] {
+            assert_eq!(find(&method, path), Err(Nowhere::Method(allow)), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn clients_of_openai_are_told_errors_in_their_own_words() {
+        for path in ["/v1/chat/completions", "/v1/models", "/v1/models/x", "/v1/embeddings"] {
+            assert_eq!(dialect(path), Dialect::OpenAi, "{path}");
+        }
+        for path in ["/v1/sessions", "/v1/modelsx", "/api/tasks", "/"] {
+            assert_eq!(dialect(path), Dialect::Native, "{path}");
+        }
+    }
+}

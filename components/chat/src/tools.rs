@@ -1,0 +1,212 @@
+//! Tool servers: components of this application and MCP servers elsewhere, over HTTP.
+//!
+//! A component of this application is told who is asking; a server elsewhere only if the assistant's entry for it
+//! says so. A tool's annotations become its effect class; what is missing counts as the worst case.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyturn_engine::Assistant;
+use anyturn_engine::port::{
+    Caller, Effect, EffectClass, Example, Inverse, Invocation, ToolDefinition, ToolError, ToolOutcome, Tools,
+};
+use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transport};
+use anyturn_mcp::{Annotations, Implementation, Tool};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde_json::Value;
+
+use crate::platform::{Platform, SendError};
+
+/// How servers know us.
+const US: Implementation = Implementation { name: "anyturn", title: Some("anyturn"), version: env!("CARGO_PKG_VERSION") };
+
+/// Who is asking.
+pub const USER: &str = "anyturn-user";
+/// What they may do, separated by commas.
+pub const ROLES: &str = "anyturn-roles";
+/// In which conversation.
+pub const SESSION: &str = "anyturn-session";
+/// In which time zone.
+pub const TIMEZONE: &str = "anyturn-timezone";
+
+/// The address of a component of this application.
+#[must_use]
+pub fn internal(server: &str, path: &str) -> String {
+    format!("http://{server}.spin.internal{path}")
+}
+
+/// Puts who is asking into the headers of a request to a tool.
+pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
+    let Caller { user, roles, session, timezone } = caller;
+    for (name, value) in [
+        (USER, user.as_str()),
+        (ROLES, &roles.join(",")),
+        (SESSION, session.as_str()),
+        (TIMEZONE, timezone.as_deref().unwrap_or_default()),
+    ] {
+        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_str(value)) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// The tool servers of a turn.
+#[derive(Clone)]
+pub struct Servers<P> {
+    platform: P,
+    /// Servers elsewhere that may know who is asking.
+    told: Rc<RefCell<Vec<String>>>,
+    /// What tools want repeated in headers, known from listing them.
+    mirrored: Rc<RefCell<Vec<Mirrored>>>,
+}
+
+struct Mirrored {
+    server: String,
+    tool: String,
+    headers: Vec<MirroredHeader>,
+}
+
+impl<P: Platform> Servers<P> {
+    /// The servers that a platform reaches.
+    pub fn new(platform: &P) -> Self {
+        Self { platform: platform.clone(), told: Rc::default(), mirrored: Rc::default() }
+    }
+
+    /// Takes over which servers elsewhere an assistant tells who is asking.
+    pub fn allow(&self, assistant: &Assistant) {
+        let told = assistant.tools.iter().filter(|source| source.external && source.forward_user);
+        *self.told.borrow_mut() = told.map(|source| source.server.clone()).collect();
+    }
+
+    fn client(&self, server: &str, caller: &Caller) -> Result<Client, ToolError> {
+        let external = server.contains("://");
+        let address = if external { server.to_owned() } else { internal(server, "/mcp") };
+        let address: Uri =
+            address.parse().map_err(|_| ToolError::NotRun(format!("`{server}` is no address of a tool server")))?;
+        let mut client = Client::new(US, address);
+        if !external || self.told.borrow().iter().any(|told| told == server) {
+            let mut headers = HeaderMap::new();
+            put_caller(&mut headers, caller);
+            for (name, value) in headers.drain() {
+                if let Some(name) = name {
+                    client = client.with_header(name, value);
+                }
+            }
+        }
+        Ok(client)
+    }
+}
+
+impl<P: Platform> Tools for Servers<P> {
+    async fn list(&self, server: &str, caller: &Caller) -> Result<Vec<ToolDefinition>, ToolError> {
+        let tools: Vec<Tool<Value>> =
+            self.client(server, caller)?.list_tools(&Sending(&self.platform)).await.map_err(|error| failure(server, error))?;
+        let mut definitions = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let Tool { name, title, description, input_schema, annotations, meta, mirrored } = tool;
+            if !mirrored.is_empty() {
+                self.mirrored.borrow_mut().push(Mirrored {
+                    server: server.to_owned(),
+                    tool: name.clone(),
+                    headers: mirrored,
+                });
+            }
+            definitions.push(ToolDefinition {
+                title: title.or_else(|| annotations.title.clone()),
+                effect: effect(&annotations),
+                examples: meta
+                    .examples
+                    .into_iter()
+                    .map(|example| Example { utterance: example.utterance, arguments: example.arguments })
+                    .collect(),
+                name,
+                description,
+                input_schema,
+            });
+        }
+        Ok(definitions)
+    }
+
+    async fn call(&self, server: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError> {
+        let Invocation { tool, arguments, idempotency_key } = call;
+        let arguments = serde_json::value::to_raw_value(&arguments)
+            .map_err(|error| ToolError::NotRun(format!("the arguments cannot be written: {error}")))?;
+        let mirrored: Vec<_> = self
+            .mirrored
+            .borrow()
+            .iter()
+            .filter(|known| known.server == server && known.tool == tool)
+            .flat_map(|known| known.headers.clone())
+            .collect();
+        let call =
+            CallTool::new(&tool, &arguments).with_idempotency_key(&idempotency_key).with_mirrored(&mirrored);
+        let result = self
+            .client(server, caller)?
+            .call_tool(&Sending(&self.platform), call)
+            .await
+            .map_err(|error| failure(server, error))?;
+        Ok(ToolOutcome {
+            content: result.text(),
+            structured: result.structured.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            is_error: result.is_error,
+            inverse: result.meta.inverse.map(|inverse| Inverse {
+                tool: inverse.tool,
+                arguments: inverse.arguments,
+                title: inverse.title,
+            }),
+        })
+    }
+}
+
+fn effect(annotations: &Annotations) -> Effect {
+    let class = if annotations.is_read_only() {
+        EffectClass::Read
+    } else if annotations.is_idempotent() {
+        EffectClass::Idempotent
+    } else {
+        EffectClass::Unprotected
+    };
+    Effect { class, destructive: annotations.is_destructive() }
+}
+
+fn failure(server: &str, error: ClientError<SendError>) -> ToolError {
+    let not_run = match &error {
+        ClientError::Transport(SendError::NotSent(_)) => true,
+        other => other.proves_not_run(),
+    };
+    let text = format!("`{server}`: {error}");
+    if not_run { ToolError::NotRun(text) } else { ToolError::Unknown(text) }
+}
+
+/// A platform as a transport for MCP.
+struct Sending<'a, P>(&'a P);
+
+impl<P: Platform> Transport for Sending<'_, P> {
+    type Body = Arriving<P::Incoming>;
+    type Error = SendError;
+
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Self::Body>, SendError> {
+        Ok(self.0.send(request).await?.map(Arriving))
+    }
+}
+
+/// A body of which a failure means that the call may have run.
+struct Arriving<B>(B);
+
+impl<B> http_body::Body for Arriving<B>
+where
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+{
+    type Data = Bytes;
+    type Error = SendError;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, SendError>>> {
+        std::pin::Pin::new(&mut self.get_mut().0)
+            .poll_frame(cx)
+            .map_err(|error| SendError::Unknown(format!("the answer broke off: {error}")))
+    }
+}
