@@ -1,2 +1,159 @@
-//! cargo xtask: set-up, build, run, test, bench.
-fn main() {}
+//! `cargo xtask …`: sets the machine up, builds, runs, tests and measures. `cargo xtask help` lists what there is.
+//!
+//! It adds what cargo alone cannot know: that components are built for another target with another profile, which
+//! programs the tests need, and in which order. What is there already is not done again; a second start costs
+//! cargo's own freshness check.
+
+mod artifacts;
+mod machine;
+mod run;
+mod toolchain;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::Cargo;
+
+/// A subcommand: its name, what it takes, what it does in a line, and the doing.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const COMMANDS: [Command; 7] = [
+    Command {
+        name: "up",
+        arguments: "[arguments of `anyturn up`]",
+        about: "Build what changed and serve on http://127.0.0.1:3000",
+        run: up,
+    },
+    Command {
+        name: "build",
+        arguments: "",
+        about: "Build the components and the host (target/release/anyturn)",
+        run: build,
+    },
+    Command {
+        name: "check",
+        arguments: "[arguments of `anyturn check`]",
+        about: "Check spin.toml, the assistants and the environment",
+        run: check,
+    },
+    Command {
+        name: "test",
+        arguments: "[filter] [-- arguments of the test runner]",
+        about: "Run all tests, the end-to-end ones included; install what they need where that is allowed",
+        run: verify::test,
+    },
+    Command {
+        name: "lint",
+        arguments: "",
+        about: "Check formatting, clippy's lints and the documentation; warnings are errors",
+        run: verify::lint,
+    },
+    Command {
+        name: "bench",
+        arguments: "[arguments of `anyturn-bench`]",
+        about: "Measure speed: print a table and write JSON",
+        run: bench,
+    },
+    Command {
+        name: "help",
+        arguments: "",
+        about: "Show this",
+        run: help,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "help".to_owned());
+    let rest: Vec<String> = arguments.collect();
+    let name = match name.as_str() {
+        "-h" | "--help" => "help",
+        name => name,
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        eprintln!("error: there is no `cargo xtask {name}`\n\n{}", usage());
+        return ExitCode::from(2);
+    };
+    match (command.run)(&rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    let mut text = "Usage: cargo xtask <command>\n".to_owned();
+    for Command {
+        name,
+        arguments,
+        about,
+        ..
+    } in &COMMANDS
+    {
+        text.push_str(&format!(
+            "\n  {:<60}{about}",
+            format!("{name} {arguments}").trim_end()
+        ));
+    }
+    text
+}
+
+fn help(_: &[String]) -> Result<()> {
+    println!("{}", usage());
+    Ok(())
+}
+
+/// Refuses arguments where none are taken, rather than ignore what was meant.
+fn no_arguments(command: &str, arguments: &[String]) -> Result<()> {
+    if let Some(argument) = arguments.first() {
+        bail!("`cargo xtask {command}` takes no arguments, but got `{argument}`");
+    }
+    Ok(())
+}
+
+fn up(arguments: &[String]) -> Result<()> {
+    toolchain::ensure()?;
+    artifacts::components(&[])?;
+    let host = artifacts::host()?;
+    run::replace(&host, "up", arguments)
+}
+
+fn build(arguments: &[String]) -> Result<()> {
+    no_arguments("build", arguments)?;
+    toolchain::ensure()?;
+    artifacts::components(&[])?;
+    let host = artifacts::host()?;
+    eprintln!("built: the components and {}", host.display());
+    Ok(())
+}
+
+fn check(arguments: &[String]) -> Result<()> {
+    toolchain::ensure()?;
+    artifacts::components(&[])?;
+    let host = artifacts::host()?;
+    run::replace(&host, "check", arguments)
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    toolchain::ensure()?;
+    machine::require(&[machine::REDIS])?;
+    artifacts::components(&artifacts::TEST_COMPONENTS)?;
+    artifacts::host()?;
+    run::step("Building the benchmark");
+    Cargo::new(["build", "--release", "-p", "anyturn-bench"]).run()?;
+    let bench = artifacts::binary("anyturn-bench");
+    run::program(&bench)
+        .args(arguments)
+        .status()
+        .context("anyturn-bench cannot be started")
+        .and_then(run::success)
+}
