@@ -34,6 +34,31 @@ pub fn ensure() -> Result<()> {
     Ok(())
 }
 
+/// Installs what `cargo xtask lint` needs.
+pub fn ensure_lints() -> Result<()> {
+    let there = |tool: &str| {
+        program("cargo")
+            .args([tool, "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    let missing: Vec<&str> = [("fmt", "rustfmt"), ("clippy", "clippy")]
+        .into_iter()
+        .filter_map(|(tool, component)| (!there(tool)).then_some(component))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    step(&format!("Installing {}", missing.join(" and ")));
+    let by_hand = format!("install it yourself: rustup component add {}", missing.join(" "));
+    let status = program("rustup")
+        .args(["component", "add"])
+        .args(&missing)
+        .stdin(Stdio::null())
+        .status();
+    success(status.with_context(|| format!("rustup cannot be started; {by_hand}"))?).context(by_hand)
+}
+
 /// Whether the compiler in use has the target: its standard library lies below the sysroot.
 fn is_there() -> Result<bool> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

@@ -40,6 +40,7 @@ pub fn lint(arguments: &[String]) -> Result<()> {
     no_arguments("lint", arguments)?;
     let start = Instant::now();
     toolchain::ensure()?;
+    toolchain::ensure_lints()?;
     step("Checking the formatting");
     Cargo::new(["fmt", "--all", "--check"]).run()?;
     step("Checking the lints");
