@@ -1,6 +1,8 @@
 //! What a user says, as both dialects read it: checked once, and then parts that the engine takes as they are.
 
 use anyturn_engine::port::Part;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// The media type of a picture that is given by its address. An address tells it by its ending, if at all; providers
 /// fetch the picture and see for themselves.
@@ -24,10 +26,10 @@ fn media_type(url: &str) -> Option<&'static str> {
 /// # Errors
 /// What is wrong with the address.
 pub fn image(url: &str) -> Result<Part, &'static str> {
-    let known = url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
-        || url.strip_prefix("data:").is_some_and(|data| data.contains(";base64,"));
-    if !known {
-        return Err("A picture's address begins with `https://`, or is a `data:` URL in Base64.");
+    match url.strip_prefix("data:").map(|data| data.split_once(";base64,")) {
+        Some(Some((_, data))) if !data.is_empty() && STANDARD.decode(data).is_ok() => {}
+        None if url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) => {}
+        _ => return Err("A picture's address begins with `https://`, or is a `data:` URL in Base64."),
     }
     let media_type = media_type(url).ok_or("A picture is of the type image/png, image/jpeg, image/webp or image/gif.")?;
     Ok(Part::Image { media_type: media_type.to_owned(), url: url.to_owned() })
@@ -59,7 +61,7 @@ mod tests {
             let Part::Image { media_type, .. } = image(url).unwrap() else { panic!("no picture") };
             assert_eq!(media_type, expected, "{url}");
         }
-        for bad in ["http://x.example/a.png", "https://", "file:///etc/passwd", "data:image/png,AA", "data:text/html;base64,AA"] {
+        for bad in ["http://x.example/a.png", "https://", "file:///etc/passwd", "data:image/png,AA", "data:image/png;base64,A", "data:image/png;base64,", "data:text/html;base64,AAAA"] {
             assert!(image(bad).is_err(), "{bad}");
         }
     }

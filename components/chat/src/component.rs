@@ -1,0 +1,22 @@
+//! The component: [`crate::platform::Platform`] over WASI and Spin, and nothing else.
+#![allow(unsafe_code, reason = "the export that the macro generates")]
+
+mod model;
+mod wire;
+mod world;
+
+use spin_sdk::wasip3::exports::http::handler::Guest;
+use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
+
+/// What `wasi:http` calls. The SDK's `#[http_service]` would convert all of every request first; this takes it as it
+/// comes.
+struct Component;
+
+spin_sdk::wasip3::http::service::export!(Component with_types_in spin_sdk::wasip3);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let request = wire::incoming(request);
+        Ok(wire::outgoing(crate::handle::handle(&world::World, request).await))
+    }
+}

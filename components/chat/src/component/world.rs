@@ -1,0 +1,96 @@
+//! The world around a request, over WASI 0.3 and Spin's variables.
+
+use std::future::Future;
+use std::io::ErrorKind;
+
+use anyturn_engine::port::Environment;
+use anyturn_state::component::Imported;
+use bytes::Bytes;
+use spin_sdk::variables;
+use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+use spin_sdk::wasip3::http_compat::IncomingResponseBody;
+use spin_sdk::wasip3::random::random;
+
+use super::{model, wire};
+use crate::platform::{ModelDescription, Platform, SendError};
+use crate::timezone;
+
+/// What the host gives to this component.
+#[derive(Clone, Copy, Debug)]
+pub struct World;
+
+impl Platform for World {
+    type Store = Imported;
+    type Model = model::Imported;
+    type Environment = World;
+    type Incoming = IncomingResponseBody;
+
+    fn store(&self) -> &Imported {
+        &Imported
+    }
+
+    fn model(&self) -> &model::Imported {
+        &model::Imported
+    }
+
+    fn environment(&self) -> &World {
+        self
+    }
+
+    async fn describe_model(&self) -> Result<ModelDescription, String> {
+        model::describe().await
+    }
+
+    async fn variable(&self, name: &'static str) -> Result<String, String> {
+        match variables::get(name).await {
+            Ok(value) => Ok(value),
+            // A manifest need not have every variable.
+            Err(variables::Error::Undefined(_)) => Ok(String::new()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn read_file(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list_files(&self, folder: &str) -> std::io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<IncomingResponseBody>, SendError> {
+        wire::send(request).await
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        spin_sdk::wasip3::spawn(task);
+    }
+}
+
+impl Environment for World {
+    fn now(&self) -> u64 {
+        let now = system_clock::now();
+        u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds) / 1_000_000
+    }
+
+    fn random(&self) -> u128 {
+        u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64())
+    }
+
+    fn local_time(&self, now: u64, timezone: Option<&str>) -> String {
+        timezone::local_time(now, timezone)
+    }
+
+    async fn sleep(&self, milliseconds: u64) {
+        monotonic_clock::wait_for(milliseconds.saturating_mul(1_000_000)).await;
+    }
+}
