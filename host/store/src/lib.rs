@@ -9,7 +9,7 @@
 mod embedded;
 mod redis;
 
-pub use embedded::EmbeddedStore;
+pub use embedded::{Durability, EmbeddedStore};
 pub use redis::{RedisOptions, RedisStore};
 
 use anyturn_state::{

@@ -1,0 +1,109 @@
+//! The embedded store keeps every promise of the port.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use anyturn_state::conformance::{Fixture, check};
+use anyturn_state::{ExpectedLength, Store, Write};
+use anyturn_store::{AnyStore, Durability, EmbeddedStore, NamespacedStore};
+
+/// The store as the host uses it, so that what lies between is tested along.
+struct Embedded {
+    store: NamespacedStore,
+    neighbour: NamespacedStore,
+}
+
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Fixture for Embedded {
+    type Store = NamespacedStore;
+
+    fn store(&self) -> &NamespacedStore {
+        &self.store
+    }
+
+    fn neighbour(&self) -> Option<&NamespacedStore> {
+        Some(&self.neighbour)
+    }
+
+    fn unique(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    fn now(&self) -> u64 {
+        BEGINNING.elapsed().as_millis() as u64
+    }
+
+    async fn sleep(&self, milliseconds: u64) {
+        // Rounded up: this clock cuts fractions of a millisecond off.
+        tokio::time::sleep(Duration::from_millis(milliseconds + 1)).await;
+    }
+}
+
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
+fn run(promise: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    block_on(async {
+        let store = AnyStore::Embedded(EmbeddedStore::open(directory.path()).await.unwrap());
+        let neighbour = store.namespace("neighbour").unwrap();
+        let store = store.namespace("tested").unwrap();
+        check(promise, &Embedded { store, neighbour }).await;
+    });
+}
+
+anyturn_state::conformance_tests!(run);
+
+#[test]
+fn commits_of_64_tasks_share_their_flushes_and_all_arrive() {
+    const TASKS: usize = 64;
+    const EACH: usize = 50;
+    for durability in [Durability::Full, Durability::Normal] {
+        let directory = tempfile::tempdir().unwrap();
+        block_on(async {
+            let store = EmbeddedStore::open_with(directory.path(), durability)
+                .await
+                .unwrap();
+            let view = Arc::new(store.namespace("chat"));
+            let began = Instant::now();
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|task| {
+                    let view = view.clone();
+                    tokio::spawn(async move {
+                        let scope = format!("conversation/{task}");
+                        for round in 0..EACH {
+                            let write = Write::Append {
+                                journal: "turns".into(),
+                                expected: ExpectedLength::Exactly(round as u64),
+                                entries: vec![vec![7; 500]],
+                                ttl: Some(300_000),
+                            };
+                            view.commit(&scope, vec![write], Vec::new()).await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            let rate = (TASKS * EACH) as f64 / began.elapsed().as_secs_f64();
+            println!("{durability:?}: {rate:.0} commits/s with {TASKS} tasks");
+            for task in 0..TASKS {
+                let slice = view
+                    .watch(&format!("conversation/{task}"), "turns", 0, 0, 0)
+                    .await
+                    .unwrap();
+                assert_eq!(slice.length, EACH as u64);
+            }
+        });
+    }
+}
