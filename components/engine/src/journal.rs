@@ -1,6 +1,168 @@
 //! The journal of a conversation: what happened, in order, for good.
+//!
+//! An entry is JSON, so that an operator can read it in the store:
+//! `{"v":1,"at":1795150662000,"turn":"turn_…","what":{"turn-finished":{}}}`.
+//!
+//! Every entry names the version of its schema. Within a version, fields may be added but not change their
+//! meaning; readers ignore fields they do not know. What a reader cannot read is an error that says whether a
+//! later version wrote it; it is never skipped, because a conversation with a hole is a different one.
 
+pub(crate) mod writer;
+
+use crate::port::{EffectClass, FinishReason, Message, ModelError, ModelErrorKind, ModelOptions, Part};
+use crate::port::{ToolCall, ToolOutcome, Usage};
+use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the schema that this code writes, and the latest that it reads.
+pub(crate) const VERSION: u32 = 1;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The version of the schema.
+    pub v: u32,
+    /// Milliseconds since the Unix epoch.
+    pub at: u64,
+    /// The turn that it belongs to.
+    pub turn: String,
+    /// What happened.
+    pub what: Record,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Record {
+    /// A turn was admitted.
+    TurnStarted(Box<TurnStarted>),
+    /// Another instance goes on with the turn, or the same message is tried again after a failure.
+    TurnResumed {
+        /// The holder of the lease from here on.
+        holder: String,
+    },
+    /// A step: the model answered.
+    ModelCalled(ModelCalled),
+    /// A tool is about to be called. Without a [`Record::ToolFinished`] it may or may not have run.
+    ToolIntended(ToolIntended),
+    /// A step: a tool answered, or it is known that it will not.
+    ToolFinished(ToolFinished),
+    /// The assistant answered.
+    TurnFinished {},
+    /// It did not.
+    TurnFailed {
+        /// Why.
+        error: Failure,
+        /// What had been said of the answer that broke off.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// The turn's instance died and the conversation went on without it. A later
+    /// [`Record::TurnStarted`] implies it; this makes it explicit.
+    TurnAbandoned {},
+    /// After its admission the turn turned out to break a rule: it is no part of the conversation.
+    TurnRefused {
+        /// Which rule.
+        reason: String,
+    },
+}
+
+/// How a turn began: everything that another instance needs to go on with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TurnStarted {
+    /// The assistant that was asked for; none takes the conversation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<String>,
+    /// A new conversation's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the user said.
+    pub message: Vec<Part>,
+    /// What was said before, where the request brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<Message>>,
+    /// The user's roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The user's IANA time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// What the request overrides of the assistant's options.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: ModelOptions,
+    /// The idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+}
+
+/// An idempotency key as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Key {
+    /// The name of its document.
+    pub document: String,
+    /// A hash of the request.
+    pub request: String,
+}
+
+/// The model's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ModelCalled {
+    /// The step's id.
+    pub step: String,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What it wants called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
+    /// How the answer ended.
+    pub reason: FinishReason,
+    /// What it took.
+    pub usage: Usage,
+    /// The model, as its provider names it.
+    pub model: String,
+}
+
+/// A call that is about to be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ToolIntended {
+    /// The call's id.
+    pub call: String,
+    /// The server.
+    pub server: String,
+    /// The tool's name at the server.
+    pub tool: String,
+    /// Its name for people.
+    pub title: String,
+    /// The validated arguments.
+    pub arguments: Value,
+    /// What repeating it would mean.
+    pub class: EffectClass,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ToolFinished {
+    /// The step's id.
+    pub step: String,
+    /// The call's id.
+    pub call: String,
+    /// What came of it.
+    pub outcome: CallOutcome,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CallOutcome {
+    /// The tool answered.
+    Answered(ToolOutcome),
+    /// It was certainly not run; this is why, for the model.
+    NotRun(String),
+    /// It may have run, and must not be repeated; this is what is known, for the model.
+    Unknown(String),
+}
 
 /// Why a turn failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,4 +200,141 @@ pub enum FailureKind {
     TooLarge,
     /// The instance that ran the turn died, and another message came before anybody went on with it.
     Interrupted,
+}
+
+impl Failure {
+    /// A failure that trying again does not mend.
+    pub(crate) fn lasting(kind: FailureKind, message: impl Into<String>) -> Self {
+        Failure {
+            kind,
+            message: message.into(),
+            retryable: false,
+            retry_after: None,
+        }
+    }
+
+    /// A failure that trying again may mend.
+    pub(crate) fn passing(kind: FailureKind, message: impl Into<String>) -> Self {
+        Failure {
+            kind,
+            message: message.into(),
+            retryable: true,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        // Wrong configuration is mended by people, and then the turn can go on; a refused request is not.
+        let (kind, retryable) = match error.kind {
+            ModelErrorKind::InvalidRequest => (FailureKind::InvalidRequest, false),
+            ModelErrorKind::Unauthorized => (FailureKind::Unauthorized, true),
+            ModelErrorKind::UnknownModel => (FailureKind::UnknownModel, true),
+            ModelErrorKind::RateLimited => (FailureKind::RateLimited, true),
+            ModelErrorKind::ContextTooLong => (FailureKind::ContextTooLong, false),
+            ModelErrorKind::ContentRefused => (FailureKind::ContentRefused, false),
+            ModelErrorKind::Unavailable => (FailureKind::Unavailable, true),
+            ModelErrorKind::Timeout => (FailureKind::Timeout, true),
+            ModelErrorKind::Protocol => (FailureKind::Protocol, true),
+        };
+        Failure {
+            kind,
+            message: error.message,
+            retryable,
+            retry_after: error.retry_after,
+        }
+    }
+}
+
+impl Entry {
+    /// The entry as it is stored.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
+        // Nothing in an entry can fail to become JSON; if that changes, the caller's turn fails, not the process.
+        serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))
+    }
+
+    /// Reads an entry; `position` is where it stands, for the error.
+    pub(crate) fn decode(bytes: &[u8], position: u64) -> Result<Entry, Error> {
+        let problem = match serde_json::from_slice::<Entry>(bytes) {
+            Ok(entry) if entry.v <= VERSION => return Ok(entry),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        Err(unreadable(&format!("journal entry {position}"), bytes, problem))
+    }
+}
+
+/// Why something stored cannot be read.
+pub(crate) fn unreadable(what: &str, bytes: &[u8], problem: Option<serde_json::Error>) -> Error {
+    #[derive(Deserialize)]
+    struct Header {
+        v: u32,
+    }
+    Error::Corrupt(match (serde_json::from_slice::<Header>(bytes), problem) {
+        (Ok(Header { v }), _) if v > VERSION => format!(
+            "{what} was written by a later version of anyturn (schema {v}; this one reads up to {VERSION}): update this instance"
+        ),
+        (_, Some(problem)) => format!("{what} is damaged: {problem}"),
+        (_, None) => format!("{what} is damaged"),
+    })
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_as_it_was_written() {
+        let entry = Entry {
+            v: VERSION,
+            at: 7,
+            turn: "turn_1".into(),
+            what: Record::ToolFinished(ToolFinished {
+                step: "tool/0/0".into(),
+                call: "call_1".into(),
+                outcome: CallOutcome::Answered(ToolOutcome {
+                    content: "ok".into(),
+                    ..Default::default()
+                }),
+            }),
+        };
+        let bytes = entry.encode().unwrap();
+        assert_eq!(
+            String::from_utf8(bytes.clone()).unwrap(),
+            r#"{"v":1,"at":7,"turn":"turn_1","what":{"tool-finished":{"step":"tool/0/0","call":"call_1","outcome":{"answered":{"content":"ok"}}}}}"#
+        );
+        assert_eq!(Entry::decode(&bytes, 0).unwrap(), entry);
+    }
+
+    #[test]
+    fn an_entry_of_a_later_version_is_named_as_such() {
+        for later in [
+            r#"{"v":2,"at":7,"turn":"turn_1","what":{"gate-opened":{"hash":"…"}}}"#,
+            r#"{"v":2,"at":7,"turn":"turn_1","what":{"turn-finished":{}}}"#,
+        ] {
+            let Err(Error::Corrupt(reason)) = Entry::decode(later.as_bytes(), 41) else {
+                panic!("{later}")
+            };
+            assert!(
+                reason.contains("journal entry 41") && reason.contains("schema 2"),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_of_the_same_version_is_ignored_and_an_unknown_record_is_not() {
+        let added = r#"{"v":1,"at":7,"turn":"t","what":{"turn-finished":{"new":1}},"more":true}"#;
+        assert!(Entry::decode(added.as_bytes(), 0).is_ok());
+        let unknown = r#"{"v":1,"at":7,"turn":"t","what":{"turn-danced":{}}}"#;
+        let Err(Error::Corrupt(reason)) = Entry::decode(unknown.as_bytes(), 3) else {
+            panic!()
+        };
+        assert!(reason.starts_with("journal entry 3 is damaged"), "{reason}");
+    }
 }

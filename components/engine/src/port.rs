@@ -33,7 +33,7 @@ pub struct Message {
 
 /// A piece of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Text.
     Text {
@@ -335,10 +335,10 @@ pub enum ToolError {
     Unknown(String),
 }
 
-/// On whose behalf a tool is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// On whose behalf a tool is called. The default, with an empty user, is for servers that must not be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The user's id.
+    /// The user's id; empty if the server must not be told.
     pub user: String,
     /// Their roles.
     pub roles: Vec<String>,

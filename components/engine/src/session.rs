@@ -1,6 +1,7 @@
 //! Sessions as their user sees them: what was said, which there are, and forgetting one.
 
 pub mod index;
+mod reading;
 
 use crate::port::Role;
 use crate::time::Timestamp;

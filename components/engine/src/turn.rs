@@ -6,7 +6,7 @@
 
 use crate::assistant::{AssistantError, LoadError};
 use crate::journal::Failure;
-use crate::port::{Message, ModelOptions, Part, Role, Usage};
+use crate::port::{FinishReason, Message, ModelOptions, Part, Role, Usage};
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -95,6 +95,9 @@ pub struct Turn {
     pub usage: Usage,
     /// The model that answered last, as its provider names it; empty when none answered.
     pub model: String,
+    /// How the model's last answer ended, for API dialects that tell; not serialized.
+    #[serde(skip)]
+    pub finish_reason: FinishReason,
     /// When the turn was admitted.
     pub created_at: Timestamp,
     /// Why it failed.
@@ -122,7 +125,7 @@ pub struct Reply {
 }
 
 /// A tool that was called in a turn.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ToolCallReport {
     /// The call's id.
     pub id: String,

@@ -5,7 +5,7 @@
 //! conversation itself.
 
 use crate::scope;
-use anyturn_state::Write;
+use anyturn_state::{Member, Write};
 
 /// Sessions that were not used for so long are not listed any more; also the longest time to live that an
 /// assistant can give its sessions. 30 days, in milliseconds.
@@ -45,5 +45,13 @@ pub fn remove(session: &str) -> Write {
     Write::IndexRemove {
         index: scope::SESSIONS.to_owned(),
         member: scope::member(session),
+    }
+}
+
+/// The id of a session in the list.
+pub(crate) fn session(member: &Member) -> String {
+    match std::str::from_utf8(&member.value) {
+        Ok(session) if !session.is_empty() => session.to_owned(),
+        _ => member.member.clone(),
     }
 }

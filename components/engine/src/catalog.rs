@@ -1,0 +1,133 @@
+//! The tools that an assistant has in one turn, by the names that the model knows them by.
+
+use crate::assistant::{Assistant, ToolSource};
+use crate::journal::{Failure, FailureKind};
+use crate::port::{Caller, ModelTool, ToolDefinition, Tools};
+
+/// The longest name of a tool that models take.
+const LONGEST_NAME: usize = 64;
+
+/// The tools of one turn.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    tools: Vec<Tool>,
+    /// Servers that are not told who is asking.
+    discreet: Vec<String>,
+}
+
+/// A tool.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    /// As the model knows it.
+    pub name: String,
+    /// What [`Tools`] is called with.
+    pub server: String,
+    pub definition: ToolDefinition,
+}
+
+impl Catalog {
+    /// Asks the assistant's servers what they offer, all at the same time.
+    pub(crate) async fn list(
+        assistant: &Assistant,
+        tools: &impl Tools,
+        caller: &Caller,
+    ) -> Result<Catalog, Failure> {
+        let discreet = assistant.tools.iter().filter(|source| !source.forward_user);
+        let mut catalog = Catalog {
+            tools: Vec::new(),
+            discreet: discreet.map(|source| source.server.clone()).collect(),
+        };
+        let lists = assistant.tools.iter().map(async |source| {
+            let offered = tools
+                .list(&source.server, &catalog.caller(&source.server, caller))
+                .await;
+            offered.map(|offered| (source, offered)).map_err(|error| {
+                let problem = format!("the tools of “{}” are not available: {error}", source.server);
+                Failure::passing(FailureKind::ToolsUnavailable, problem)
+            })
+        });
+        let lists = futures::future::try_join_all(lists).await?;
+        for (source, offered) in lists {
+            for definition in offered {
+                if wanted(source, &definition.name) {
+                    catalog.add(&source.server, definition);
+                }
+            }
+        }
+        Ok(catalog)
+    }
+
+    fn add(&mut self, server: &str, definition: ToolDefinition) {
+        let mut name = plain(&definition.name);
+        if self.find(&name).is_some() {
+            name = plain(&format!(
+                "{}__{}",
+                server.trim_start_matches("https://"),
+                definition.name
+            ));
+        }
+        // Two tools that cannot be told apart even so: the first one is offered.
+        if self.find(&name).is_none() {
+            self.tools.push(Tool {
+                name,
+                server: server.to_owned(),
+                definition,
+            });
+        }
+    }
+
+    /// The tool that the model calls by this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    /// All names, for the model.
+    pub(crate) fn names(&self) -> String {
+        self.tools
+            .iter()
+            .map(|tool| tool.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// The tools as the model is told of them.
+    pub(crate) fn offered(&self) -> Vec<ModelTool> {
+        let offer = |tool: &Tool| ModelTool {
+            name: tool.name.clone(),
+            description: tool.definition.description.clone(),
+            parameters: tool.definition.input_schema.clone(),
+            examples: tool.definition.examples.clone(),
+        };
+        self.tools.iter().map(offer).collect()
+    }
+
+    /// Who a server is told is asking: nobody, unless it may know.
+    pub(crate) fn caller(&self, server: &str, caller: &Caller) -> Caller {
+        if self.discreet.iter().any(|discreet| discreet == server) {
+            Caller::default()
+        } else {
+            caller.clone()
+        }
+    }
+}
+
+fn wanted(source: &ToolSource, name: &str) -> bool {
+    let named = |list: &[String]| list.iter().any(|listed| listed == name);
+    (source.include.is_empty() || named(&source.include)) && !named(&source.exclude)
+}
+
+/// A name as models take it: letters, digits, `_` and `-`.
+fn plain(name: &str) -> String {
+    let allowed = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(allowed).take(LONGEST_NAME).collect()
+}

@@ -1,0 +1,251 @@
+//! A conversation as its journal tells it: the one place where entries get their meaning.
+//!
+//! [`Conversation`] is a fold over entries. A [`Snapshot`] is the same fold up to the journal's checkpoint,
+//! cut to the window that the model may see, so that the thousandth turn costs what the tenth does; folding
+//! the whole journal, or a snapshot and the entries after it, gives the same conversation.
+
+mod progress;
+mod window;
+
+pub(crate) use progress::{End, Progress};
+pub(crate) use window::{Exchange, Window};
+
+use crate::journal::{Entry, Record, VERSION, unreadable};
+use crate::port::{Message, Part};
+use anyturn_state::Error;
+use serde::{Deserialize, Serialize};
+
+/// The longest title made of a message, in characters.
+const TITLE: usize = 60;
+
+/// A conversation up to some entry of its journal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Conversation {
+    /// Who it is with and what it is about; none before its first turn.
+    pub head: Option<Head>,
+    /// When something last happened in it.
+    pub updated_at: u64,
+    /// The turns that ended, as the model sees them; not cut to the window yet.
+    exchanges: Vec<Exchange>,
+    /// The latest turn, running or ended.
+    pub current: Option<Progress>,
+    /// Turns that had not ended when the next one began, and were not closed by an entry yet.
+    pub superseded: Vec<Progress>,
+}
+
+/// What does not change in the course of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The assistant's name.
+    pub assistant: String,
+    /// For people.
+    pub title: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: u64,
+    /// Whether nobody can go on with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
+}
+
+/// A conversation up to its journal's checkpoint, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    v: u32,
+    pub head: Head,
+    pub updated_at: u64,
+    /// The conversation's time to live in milliseconds.
+    pub ttl: u64,
+    exchanges: Vec<Exchange>,
+}
+
+impl Snapshot {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Snapshot, Error> {
+        match serde_json::from_slice::<Snapshot>(bytes) {
+            Ok(snapshot) if snapshot.v <= VERSION => Ok(snapshot),
+            Ok(_) => Err(unreadable("the snapshot", bytes, None)),
+            Err(problem) => Err(unreadable("the snapshot", bytes, Some(problem))),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))
+    }
+}
+
+impl From<Snapshot> for Conversation {
+    fn from(snapshot: Snapshot) -> Self {
+        let Snapshot {
+            v: _,
+            head,
+            updated_at,
+            ttl: _,
+            exchanges,
+        } = snapshot;
+        Conversation {
+            head: Some(head),
+            updated_at,
+            exchanges,
+            ..Conversation::default()
+        }
+    }
+}
+
+impl Conversation {
+    /// Takes the next entry in; `position` is where it stands in the journal.
+    pub(crate) fn apply(&mut self, position: u64, entry: Entry) {
+        let Entry { v: _, at, turn, what } = entry;
+        match what {
+            Record::TurnStarted(started) => {
+                if self.current.as_ref().is_some_and(|current| current.turn == turn) {
+                    // An admission that was repeated because its answer got lost.
+                    return;
+                }
+                self.settle();
+                if self.head.is_none() {
+                    self.head = Some(Head {
+                        assistant: started.assistant.clone().unwrap_or_default(),
+                        title: started.title.clone().unwrap_or_else(|| title(&started.message)),
+                        created_at: at,
+                        detached: started.history.is_some(),
+                    });
+                }
+                self.current = Some(Progress::new(turn, position, at, *started));
+            }
+            Record::TurnRefused { .. } => {
+                // It never was; a conversation whose first turn was refused has not begun.
+                self.current.take_if(|current| current.turn == turn);
+                if self.current.is_none() && self.exchanges.is_empty() && self.superseded.is_empty() {
+                    self.head = None;
+                }
+                return;
+            }
+            Record::TurnAbandoned {} => self.superseded.retain(|progress| progress.turn != turn),
+            what => {
+                if let Some(current) = self.current.as_mut().filter(|current| current.turn == turn) {
+                    current.apply(at, what);
+                }
+            }
+        }
+        self.updated_at = at;
+    }
+
+    /// The turns that entries tell of, oldest first, without those that were refused. What belongs to a turn
+    /// that began before the first entry is left out.
+    pub(crate) fn turns(entries: impl IntoIterator<Item = (u64, Entry)>) -> Vec<Progress> {
+        let mut turns: Vec<Progress> = Vec::new();
+        for (position, Entry { v: _, at, turn, what }) in entries {
+            let known = turns.iter().rposition(|known| known.turn == turn);
+            match (known, what) {
+                (None, Record::TurnStarted(started)) => {
+                    if let Some(last) = turns.last_mut() {
+                        last.end.get_or_insert(End::Abandoned);
+                    }
+                    turns.push(Progress::new(turn, position, at, *started));
+                }
+                (Some(known), Record::TurnRefused { .. }) => {
+                    turns.remove(known);
+                }
+                (Some(known), what) => {
+                    if let Some(known) = turns.get_mut(known) {
+                        known.apply(at, what);
+                    }
+                }
+                (None, _) => {}
+            }
+        }
+        turns
+    }
+
+    /// Moves the latest turn to those before it.
+    fn settle(&mut self) {
+        if let Some(mut current) = self.current.take() {
+            let unended = current.end.is_none();
+            if unended {
+                current.end = Some(End::Abandoned);
+            }
+            self.exchanges.push(Exchange::of(&current));
+            if unended {
+                self.superseded.push(current);
+            }
+        }
+    }
+
+    /// Forgets what the model does not see any more.
+    pub(crate) fn trim(&mut self, window: Window) {
+        self.exchanges = window.cut(std::mem::take(&mut self.exchanges));
+    }
+
+    /// What the model has seen before the latest turn, oldest first.
+    pub(crate) fn history(&self, window: Window) -> Vec<Message> {
+        let exchanges = window.cut(self.exchanges.clone());
+        exchanges
+            .into_iter()
+            .flat_map(|exchange| exchange.messages)
+            .collect()
+    }
+
+    /// The conversation without its latest turn unless that has ended; none before the first turn.
+    ///
+    /// An ended turn is part of it when `with_current`; a failed one that may be tried again should not be.
+    pub(crate) fn snapshot(&self, window: Window, ttl: u64, with_current: bool) -> Option<Snapshot> {
+        let mut exchanges = self.exchanges.clone();
+        exchanges.extend(
+            self.current
+                .as_ref()
+                .filter(|current| with_current && current.end.is_some())
+                .map(Exchange::of),
+        );
+        Some(Snapshot {
+            v: VERSION,
+            head: self.head.clone()?,
+            updated_at: self.updated_at,
+            ttl,
+            exchanges: window.cut(exchanges),
+        })
+    }
+}
+
+/// A title made of a message: its first line, shortened.
+fn title(message: &[Part]) -> String {
+    let text = message.iter().find_map(|part| match part {
+        Part::Text { text } => text.lines().map(str::trim).find(|line| !line.is_empty()),
+        _ => None,
+    });
+    let Some(text) = text else {
+        return "A picture".to_owned();
+    };
+    if text.chars().count() <= TITLE {
+        return text.to_owned();
+    }
+    let cut: String = text.chars().take(TITLE).collect();
+    // At a word's end, unless that would leave very little.
+    let end = cut
+        .rfind(char::is_whitespace)
+        .filter(|end| *end > TITLE / 2)
+        .unwrap_or(cut.len());
+    format!("{}…", cut.get(..end).unwrap_or(&cut).trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Vec<Part> {
+        vec![Part::Text {
+            text: text.to_owned(),
+        }]
+    }
+
+    #[test]
+    fn a_title_is_the_first_line_cut_at_a_word() {
+        assert_eq!(title(&text("\n  Buy milk \nand bread")), "Buy milk");
+        assert_eq!(
+            title(&text(
+                "Please remind me to call the plumber about the kitchen sink on Monday"
+            )),
+            "Please remind me to call the plumber about the kitchen sink…"
+        );
+        assert_eq!(title(&text(&"ü".repeat(100))), format!("{}…", "ü".repeat(60)));
+        assert_eq!(title(&[]), "A picture");
+    }
+}

@@ -1,0 +1,282 @@
+//! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
+
+use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
+use crate::journal::{ToolIntended, TurnStarted};
+use crate::port::{FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
+use crate::time::Timestamp;
+use crate::turn::{Reply, ToolCallReport, Turn, TurnState};
+use serde_json::Value;
+
+/// A turn, as far as it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Progress {
+    /// The turn's id.
+    pub turn: String,
+    /// Where its first entry stands in the journal.
+    pub first: u64,
+    /// When it was admitted.
+    pub at: u64,
+    /// When something last happened in it.
+    pub updated_at: u64,
+    /// How it began.
+    pub started: TurnStarted,
+    /// How it ended; none while it runs.
+    pub end: Option<End>,
+    models: Vec<ModelCalled>,
+    intended: Vec<ToolIntended>,
+    finished: Vec<ToolFinished>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    /// The assistant answered.
+    Finished,
+    /// It did not.
+    Failed {
+        /// Why.
+        error: Failure,
+        /// What had been said of the answer that broke off.
+        text: String,
+    },
+    /// Its instance died and the conversation went on.
+    Abandoned,
+}
+
+impl Progress {
+    pub(crate) fn new(turn: String, first: u64, at: u64, started: TurnStarted) -> Self {
+        Progress {
+            turn,
+            first,
+            at,
+            updated_at: at,
+            started,
+            end: None,
+            models: Vec::new(),
+            intended: Vec::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Takes a record of this turn in. A step that was recorded once keeps its first outcome.
+    pub(super) fn apply(&mut self, at: u64, record: Record) {
+        if !matches!(record, Record::TurnAbandoned {}) {
+            self.updated_at = at;
+        }
+        match record {
+            Record::ModelCalled(model) if self.model(&model.step).is_none() => self.models.push(model),
+            Record::ToolIntended(intended) if self.intended(&intended.call).is_none() => {
+                self.intended.push(intended);
+            }
+            Record::ToolFinished(finished) if self.finished(&finished.call).is_none() => {
+                self.finished.push(finished);
+            }
+            Record::TurnResumed { .. } => self.end = None,
+            Record::TurnFinished {} => self.end = Some(End::Finished),
+            Record::TurnFailed { error, text } => self.end = Some(End::Failed { error, text }),
+            Record::ModelCalled(_)
+            | Record::ToolIntended(_)
+            | Record::ToolFinished(_)
+            | Record::TurnStarted(_)
+            | Record::TurnAbandoned {}
+            | Record::TurnRefused { .. } => {}
+        }
+    }
+
+    /// The recorded outcome of a step in which the model was called.
+    pub(crate) fn model(&self, step: &str) -> Option<&ModelCalled> {
+        self.models.iter().find(|model| model.step == step)
+    }
+
+    /// The recorded outcome of a step in which a tool was called.
+    pub(crate) fn tool(&self, step: &str) -> Option<&ToolFinished> {
+        self.finished.iter().find(|finished| finished.step == step)
+    }
+
+    /// What is recorded of the intention to make a call.
+    pub(crate) fn intended(&self, call: &str) -> Option<&ToolIntended> {
+        self.intended.iter().find(|intended| intended.call == call)
+    }
+
+    fn finished(&self, call: &str) -> Option<&ToolFinished> {
+        self.finished.iter().find(|finished| finished.call == call)
+    }
+
+    /// Whether the turn may go on: it has not ended, or failed in a way that trying again may mend.
+    pub(crate) fn can_go_on(&self) -> bool {
+        match &self.end {
+            None => true,
+            Some(End::Failed { error, .. }) => error.retryable,
+            Some(End::Finished | End::Abandoned) => false,
+        }
+    }
+
+    /// The user's message and what followed, as the model sees it. Every call has its result, always.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        let mut messages = vec![Message {
+            role: Role::User,
+            parts: self.started.message.clone(),
+        }];
+        for model in &self.models {
+            let mut parts = Vec::with_capacity(1 + model.calls.len());
+            if !model.text.is_empty() {
+                parts.push(Part::Text {
+                    text: model.text.clone(),
+                });
+            }
+            parts.extend(model.calls.iter().cloned().map(Part::ToolCall));
+            if !parts.is_empty() {
+                messages.push(Message {
+                    role: Role::Assistant,
+                    parts,
+                });
+            }
+            if !model.calls.is_empty() {
+                let results = model
+                    .calls
+                    .iter()
+                    .map(|call| Part::ToolResult(self.result(call)))
+                    .collect();
+                messages.push(Message {
+                    role: Role::Tool,
+                    parts: results,
+                });
+            }
+        }
+        let closing = match &self.end {
+            None | Some(End::Finished) => return messages,
+            Some(End::Failed { text, .. }) => {
+                format!(
+                    "{text}{}(This answer could not be completed.)",
+                    if text.is_empty() { "" } else { "\n\n" }
+                )
+            }
+            Some(End::Abandoned) => "(This answer was interrupted.)".to_owned(),
+        };
+        // A message without an answer would be answered along with the next one.
+        messages.push(Message {
+            role: Role::Assistant,
+            parts: vec![Part::Text { text: closing }],
+        });
+        messages
+    }
+
+    fn result(&self, call: &ToolCall) -> ToolResult {
+        let (content, is_error) = match self.finished(&call.id).map(|finished| &finished.outcome) {
+            Some(CallOutcome::Answered(outcome)) => (outcome.content.clone(), outcome.is_error),
+            Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => (reason.clone(), true),
+            None if self.intended(&call.id).is_some() => (
+                "This call was interrupted. It is unknown whether it took effect.".to_owned(),
+                true,
+            ),
+            None => ("This call was not made.".to_owned(), true),
+        };
+        ToolResult {
+            call_id: call.id.clone(),
+            content,
+            is_error,
+        }
+    }
+
+    /// What the assistant said; the texts of several answers with an empty line between them.
+    pub(crate) fn content(&self) -> String {
+        let mut content = String::new();
+        let broken_off = match &self.end {
+            Some(End::Failed { text, .. }) => text.as_str(),
+            _ => "",
+        };
+        let texts = self
+            .models
+            .iter()
+            .map(|model| model.text.as_str())
+            .chain([broken_off]);
+        for text in texts.filter(|text| !text.is_empty()) {
+            if !content.is_empty() {
+                content.push_str("\n\n");
+            }
+            content.push_str(text);
+        }
+        content
+    }
+
+    /// What is reported of a call.
+    pub(crate) fn report(&self, call: &ToolCall) -> ToolCallReport {
+        let intended = self.intended(&call.id);
+        let finished = self.finished(&call.id).map(|finished| &finished.outcome);
+        let (result, is_error) = match finished {
+            Some(CallOutcome::Answered(outcome)) => {
+                let text = || Value::String(outcome.content.clone());
+                (outcome.structured.clone().unwrap_or_else(text), outcome.is_error)
+            }
+            Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => {
+                (Value::String(reason.clone()), true)
+            }
+            None => (Value::Null, self.end.is_some()),
+        };
+        let as_written = || {
+            serde_json::from_str(&call.arguments).unwrap_or_else(|_| Value::String(call.arguments.clone()))
+        };
+        ToolCallReport {
+            id: call.id.clone(),
+            tool: call.name.clone(),
+            server: intended
+                .map(|intended| intended.server.clone())
+                .unwrap_or_default(),
+            arguments: intended.map_or_else(as_written, |intended| intended.arguments.clone()),
+            result,
+            is_error,
+        }
+    }
+
+    /// All calls, in their order.
+    pub(crate) fn calls(&self) -> Vec<ToolCallReport> {
+        self.models
+            .iter()
+            .flat_map(|model| &model.calls)
+            .map(|call| self.report(call))
+            .collect()
+    }
+
+    /// Why the turn has no complete answer.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match &self.end {
+            None | Some(End::Finished) => None,
+            Some(End::Failed { error, .. }) => Some(error.clone()),
+            Some(End::Abandoned) => Some(Failure::lasting(
+                FailureKind::Interrupted,
+                "the turn was interrupted, and the conversation went on without it",
+            )),
+        }
+    }
+
+    /// The report of the turn, which is taken to have ended.
+    pub(crate) fn turn(&self, session: &str, assistant: &str) -> Turn {
+        let error = self.failure();
+        let last = self.models.last();
+        let usage = self.models.iter().fold(Usage::default(), |sum, model| Usage {
+            input_tokens: sum.input_tokens.saturating_add(model.usage.input_tokens),
+            cached_tokens: sum.cached_tokens.saturating_add(model.usage.cached_tokens),
+            output_tokens: sum.output_tokens.saturating_add(model.usage.output_tokens),
+        });
+        Turn {
+            session: session.to_owned(),
+            turn: self.turn.clone(),
+            assistant: assistant.to_owned(),
+            state: if error.is_some() {
+                TurnState::Failed
+            } else {
+                TurnState::Finished
+            },
+            message: Reply {
+                role: Role::Assistant,
+                content: self.content(),
+            },
+            tool_calls: self.calls(),
+            usage,
+            model: last.map(|model| model.model.clone()).unwrap_or_default(),
+            finish_reason: last.map_or(FinishReason::Stop, |model| model.reason),
+            created_at: Timestamp(self.at),
+            error,
+        }
+    }
+}
