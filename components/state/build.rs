@@ -5,18 +5,25 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs, io};
 
-/// Each script's constant and the files that it is made of, in their order.
-const SCRIPTS: &[(&str, &[&str])] = &[
-    ("READ", &["head", "query"]),
-    ("COMMIT", &["head", "commit", "query"]),
-    ("ENQUEUE", &["queue", "enqueue"]),
-    ("CLAIM", &["queue", "claim"]),
-    ("EXTEND", &["queue", "extend"]),
-    ("ACKNOWLEDGE", &["queue", "acknowledge"]),
-    ("RETRY", &["queue", "retry"]),
-    ("DEAD_LETTERS", &["queue", "dead_letters"]),
-    ("REPLAY", &["queue", "replay"]),
-    ("DEPTH", &["queue", "depth"]),
+/// Each script's constant, its flags and the files that it is made of, in their order.
+///
+/// The line with the flags lets Redis decide before a script runs, and not in its middle: one that would add to
+/// a full server is refused, one that takes from it is not, one that writes nothing runs on a replica too.
+const SCRIPTS: &[(&str, &str, &[&str])] = &[
+    ("READ", "#!lua flags=no-writes", &["head", "query"]),
+    ("COMMIT", "#!lua", &["head", "commit", "query"]),
+    ("ENQUEUE", "#!lua", &["queue", "enqueue"]),
+    ("CLAIM", "#!lua flags=allow-oom", &["queue", "claim"]),
+    ("EXTEND", "#!lua flags=allow-oom", &["queue", "extend"]),
+    ("ACKNOWLEDGE", "#!lua flags=allow-oom", &["queue", "acknowledge"]),
+    ("RETRY", "#!lua flags=allow-oom", &["queue", "retry"]),
+    (
+        "DEAD_LETTERS",
+        "#!lua flags=no-writes",
+        &["queue", "dead_letters"],
+    ),
+    ("REPLAY", "#!lua flags=allow-oom", &["queue", "replay"]),
+    ("DEPTH", "#!lua flags=no-writes", &["queue", "depth"]),
 ];
 
 fn main() -> io::Result<()> {
@@ -24,8 +31,8 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut constants = String::new();
     let mut names = String::new();
-    for (name, files) in SCRIPTS {
-        let mut source = String::new();
+    for (name, flags, files) in SCRIPTS {
+        let mut source = format!("{flags}\n");
         for file in *files {
             source.push_str(&fs::read_to_string(folder.join(file).with_extension("lua"))?);
             source.push('\n');
