@@ -101,6 +101,7 @@ pub fn put_headers(origin: &Origin, preflight: bool, response: &mut Response) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use super::foreign as cross;
 
     fn headers(origin: &'static str, host: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn a_page_of_our_own_is_not_foreign_also_behind_a_proxy() {
         let uri = Uri::from_static("/");
-        let foreign = |headers: &HeaderMap| super::foreign(headers, &uri).is_some();
+        let foreign = |headers: &HeaderMap| cross(headers, &uri).is_some();
         assert!(!foreign(&headers("http://127.0.0.1:3000", "127.0.0.1:3000")));
         assert!(!foreign(&headers("https://app.example", "app.example")));
         assert!(foreign(&headers("http://127.0.0.1:8080", "127.0.0.1:3000")));
@@ -122,7 +123,7 @@ mod tests {
         assert!(!foreign(&proxied));
         let mut without_host = headers("https://app.example", "");
         without_host.remove("host");
-        assert!(super::foreign(&without_host, &Uri::from_static("http://app.example/x")).is_none());
+        assert!(cross(&without_host, &Uri::from_static("http://app.example/x")).is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Problem details (RFC 9457): what went wrong, for people and for programs.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Body, Response};
@@ -110,6 +111,29 @@ impl Kind {
     }
 }
 
+/// Problem details as they are written (RFC 9457).
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+pub struct Details<'a> {
+    /// What a program can act on: `https://anyturn.dev/problems/` and the kind.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What kind of problem it is, for people.
+    title: &'static str,
+    /// The answer's status.
+    status: u16,
+    /// What is wrong this time and what would be right, for people.
+    detail: &'a str,
+    /// A JSON pointer (RFC 6901) to the field that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    /// More, by kind: `line` and `column`, `variable`, `header`, `parameter`, `limit`, `turn`, …
+    #[serde(flatten)]
+    extras: &'a Map<String, Value>,
+    /// Names the request in the server's logs.
+    request_id: &'a str,
+}
+
 /// What went wrong.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -158,27 +182,27 @@ impl Problem {
         self
     }
 
-    /// The members, in the order in which people want to read them.
+    /// The problem as JSON, its members in the order in which people want to read them.
     #[must_use]
-    pub fn to_json(&self, request_id: &str) -> Value {
+    pub fn to_json(&self, request_id: &str) -> String {
         let (slug, title, status) = self.kind.parts();
-        let mut members = Map::new();
-        members.insert("type".into(), format!("https://anyturn.dev/problems/{slug}").into());
-        members.insert("title".into(), title.into());
-        members.insert("status".into(), status.as_u16().into());
-        members.insert("detail".into(), self.detail.as_str().into());
-        if let Some(pointer) = &self.pointer {
-            members.insert("pointer".into(), pointer.as_str().into());
-        }
-        members.extend(self.extras.clone());
-        members.insert("request_id".into(), request_id.into());
-        Value::Object(members)
+        let details = Details {
+            kind: format!("https://anyturn.dev/problems/{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            pointer: self.pointer.as_deref(),
+            extras: &self.extras,
+            request_id,
+        };
+        // All keys are strings, so this cannot fail.
+        serde_json::to_string(&details).unwrap_or_default()
     }
 
     /// The answer.
     #[must_use]
     pub fn into_response(self, request_id: &str) -> Response {
-        let mut response = Response::new(Body::from(self.to_json(request_id).to_string()));
+        let mut response = Response::new(Body::from(self.to_json(request_id)));
         *response.status_mut() = self.kind.status();
         response
             .headers_mut()
@@ -218,7 +242,7 @@ mod tests {
     fn a_problem_reads_from_the_general_to_the_particular() {
         let problem = Problem::at("/message", "The message is empty.").with("limit", 3);
         assert_eq!(
-            problem.to_json("r1").to_string(),
+            problem.to_json("r1"),
             r#"{"type":"https://anyturn.dev/problems/invalid-request","title":"A value is not valid","status":422,"detail":"The message is empty.","pointer":"/message","limit":3,"request_id":"r1"}"#
         );
     }

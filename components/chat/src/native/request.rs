@@ -204,7 +204,7 @@ mod tests {
             (r#"{}"#, "", "Missing field `message`."),
             (r#"[]"#, "", "Invalid length 0, expected struct TurnBody with 4 elements."),
             (r#"{"message": "a", "mesage": "b"}"#, "/mesage", "Unknown field `mesage`, expected one of `message`, `title`, `timezone`, `options`."),
-            (r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#, "/message/1", "Unknown variant `audio`, expected `text` or `image`."),
+            (r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#, "/message/1/type", "Unknown variant `audio`, expected `text` or `image`."),
             (r#"{"message": [{"type": "image", "url": "http://x"}]}"#, "/message/0/url", "A picture's address begins with `https://`, or is a `data:` URL in Base64."),
             (r#"{"message": "a", "timezone": "Mars/Olympus"}"#, "/timezone", "There is no time zone `Mars/Olympus`; IANA names look like `Europe/Berlin`."),
             (r#"{"message": "a", "options": {"temperature": 3}}"#, "/options/temperature", "The temperature lies between 0 and 2."),

@@ -1,6 +1,6 @@
 //! Sessions in native words: to list, to read, to forget.
 
-use anyturn_engine::journal::Failure;
+use anyturn_engine::Failure;
 use anyturn_engine::port::Role;
 use anyturn_engine::{Page, Session, SessionHead, SessionMessage, Timestamp, ToolCallReport, session_index};
 use http::StatusCode;

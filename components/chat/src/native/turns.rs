@@ -1,6 +1,6 @@
 //! Turns in native words: `POST /v1/assistants/{assistant}/turns` and `POST /v1/sessions/{id}/turns`.
 
-use anyturn_engine::journal::{Failure, FailureKind};
+use anyturn_engine::{Failure, FailureKind};
 use anyturn_engine::{Event, EventKind, SessionTarget, Turn, TurnRequest, TurnState};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -172,7 +172,7 @@ impl Writer for NativeWriter {
 
     fn break_off(&mut self, problem: &Problem) -> String {
         let (turn, n) = self.next.take().unwrap_or_default();
-        sse::event(&format!("{turn}.{n}"), "error", &problem.to_json(&self.request_id).to_string())
+        sse::event(&format!("{turn}.{n}"), "error", &problem.to_json(&self.request_id))
     }
 
     fn refuse(&self, _: &Turn) -> Option<Problem> {

@@ -70,8 +70,8 @@ pub fn failed(turn: &Turn) -> Problem {
     };
     let problem = Problem::new(failure_kind(failure.kind), failure.message.as_str());
     let problem = match failure.kind {
-        anyturn_engine::journal::FailureKind::ContextTooLong => problem.with("code", "context_length_exceeded"),
-        anyturn_engine::journal::FailureKind::ContentRefused => problem.with("code", "content_filter"),
+        anyturn_engine::FailureKind::ContextTooLong => problem.with("code", "context_length_exceeded"),
+        anyturn_engine::FailureKind::ContentRefused => problem.with("code", "content_filter"),
         _ => problem,
     };
     match retry_after(failure) {
