@@ -22,11 +22,10 @@ pub(crate) async fn call(
     id: &str,
     mut request: Request<WasiBody>,
 ) -> Result<http::Response<WasiBody>, Error> {
-    let Some(route) = runtime.chained(id) else {
+    let Some(component) = runtime.chained(id).map(Arc::clone) else {
         return Err(Error::DestinationNotFound);
     };
-    let component = Arc::clone(&route.component);
-    headers::of_chained(&mut request, route);
+    headers::of_chained(&mut request);
     dispatch(runtime, component, caller, request).await
 }
 
@@ -58,7 +57,7 @@ async fn dispatch(
     }
     let permit = runtime.admission.admit_inside().map_err(|_| Error::ConnectionLimitReached)?;
     let call = Call::new(Arc::clone(&caller.request_id), depth);
-    let response = worker::call(runtime, component, call, request, permit).await.map_err(error_of)?;
+    let response = worker::call(&runtime, &component, call, request, permit).await.map_err(error_of)?;
     Ok(response.map(|body| body.boxed_unsync()))
 }
 

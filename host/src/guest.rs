@@ -1,9 +1,11 @@
 //! What one instance's store holds, and the call that it serves.
 
-use crate::engine::limits::{Limits, Memory, Meter};
+use crate::engine::limits::{Limits, Memory};
 use crate::outbound::Hooks;
 use crate::runtime::{Component, Runtime};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use tokio::sync::Notify;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -14,15 +16,23 @@ pub(crate) struct Call {
     pub(crate) request_id: Arc<str>,
     /// How many components stand between this call and the outside.
     pub(crate) depth: u8,
-    pub(crate) meter: Meter,
+    pub(crate) started: Instant,
     /// Why the instance was stopped, once it was. Set before anybody can see the end of its response.
     pub(crate) failure: OnceLock<Failure>,
+    /// Told when the instance has stopped working on the call.
+    pub(crate) stopped: Notify,
 }
 
 impl Call {
     /// A call that begins now.
     pub(crate) fn new(request_id: Arc<str>, depth: u8) -> Arc<Self> {
-        Arc::new(Self { request_id, depth, meter: Meter::new(), failure: OnceLock::new() })
+        Arc::new(Self {
+            request_id,
+            depth,
+            started: Instant::now(),
+            failure: OnceLock::new(),
+            stopped: Notify::new(),
+        })
     }
 }
 
@@ -95,17 +105,12 @@ impl Guest {
         &self.hooks.component
     }
 
-    /// The call that is served.
-    pub(crate) fn call(&self) -> &Arc<Call> {
-        &self.hooks.call
-    }
-
     /// What all instances share.
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {
         &self.hooks.runtime
     }
 
-    /// Makes the instance serve another call (instances are reused only where that was asked for).
+    /// Names the call that the instance serves from now on.
     pub(crate) fn serve(&mut self, call: Arc<Call>) {
         self.hooks.call = call;
     }

@@ -3,11 +3,12 @@
 //! `main` is the whole program; the binary only calls it. See [`cli`] for what it is asked to do.
 
 mod admission;
-mod app;
 mod chaining;
 mod cli;
+mod compose;
 mod drain;
 mod engine;
+mod files;
 mod guest;
 mod linker;
 mod logging;

@@ -1,59 +1,237 @@
 //! From a manifest to an application that is ready to serve.
+//!
+//! Components are composed and compiled side by side, each once: what is in the cache is loaded as it is, so
+//! that only a first start takes time, and says what it is doing.
 
 use crate::admission::Admission;
-use crate::app::App;
+use crate::compose::{self, Part};
 use crate::engine::aot::Cache;
+use crate::engine::anyhow_of;
 use crate::engine::limits::Limits;
+use crate::files;
+use crate::guest::Guest;
+use crate::linker;
 use crate::metrics::Metrics;
-use crate::runtime::{ChainedRoute, Component, Runtime, Status};
-use crate::server::routes::{Route, Routes};
-use anyhow::{Context as _, Result, bail};
+use crate::runtime::{Component, Runtime, Status};
+use crate::server::routes::Routes;
+use crate::wasi::Template;
+use anyhow::{Context as _, Result, anyhow};
+use anyturn_manifest::{Application, Dependency, Values};
+use anyturn_store::AnyStore;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::Engine;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component as Compiled, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
-use crate::guest::Guest;
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, p2, p3};
 
-pub(crate) fn runtime(app: &App, engine: &Engine, room: u32, limits: Limits, cache: &Path, queue: usize) -> Result<Runtime> {
-    let cache = Cache::open(cache, engine)?;
-    let linker = crate::linker::new(engine).map_err(crate::engine::anyhow_of)?;
-    let mut components = HashMap::new();
-    for spec in &app.components {
-        let wasm = std::fs::read(&spec.source).with_context(|| spec.source.display().to_string())?;
-        let key = cache.key([wasm.as_slice()]);
-        let compiled = match cache.load(&key) { Some(c) => c, None => cache.compile(&key, &wasm)? };
-        let component = Arc::new(Component {
-            id: spec.id.clone(),
-            pre: pre(&linker, &compiled).with_context(|| spec.id.clone())?,
-            wasi: Default::default(),
-            variables: HashMap::new(),
-            allowed_hosts: crate::app::AllowedHosts(spec.allowed.clone()),
-            state: None,
-        });
-        components.insert(spec.id.clone(), ChainedRoute { component });
-    }
-    let mut routes = Vec::new();
-    for (pattern, id) in &app.routes {
-        let Some(c) = components.get(id) else { bail!("no component {id}") };
-        routes.push(Route::new(pattern, Arc::clone(&c.component))?);
-    }
-    let metrics = Metrics::new();
-    metrics.cache(cache.counts());
-    Ok(Runtime {
-        engine: engine.clone(), limits, admission: Admission::new(room, queue), metrics,
-        outbound: Default::default(),
-        forbidden_headers: Arc::new(|name| wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(name)),
-        components, routes: Routes::new(routes)?,
-        status: Status { store: None, model_provider: "offline".into(), model_name: String::new() },
+/// Part of every cache key: to be changed when composition changes what it makes of the same inputs.
+const COMPOSITION: &[u8] = b"anyturn composition 1";
+
+/// The package that the host provides itself.
+const STATE: &str = "anyturn:state";
+
+/// Compiled components, by id.
+pub(crate) type Components = HashMap<String, Compiled>;
+
+/// Whether the host provides a dependency itself, so that the manifest's is left out.
+pub(crate) fn is_provided(dependency: &Dependency) -> bool {
+    dependency.name().package().as_deref() == Some(STATE)
+}
+
+/// Composes and compiles every component that answers requests, or takes it from the cache. `progress` is told
+/// of what is compiled, before and after.
+pub(crate) fn compile(application: &Application, cache: &Cache, progress: impl Fn(&str) + Sync) -> Result<Components> {
+    let progress = &progress;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = application
+            .triggered()
+            .map(|component| {
+                let thread = scope.spawn(move || {
+                    compile_one(component, cache, progress)
+                        .with_context(|| format!("the component {:?} cannot be prepared", component.id().as_str()))
+                });
+                (component.id().to_string(), thread)
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|(id, thread)| {
+                let compiled = thread.join().map_err(|_| anyhow!("the compiler failed on {id:?}"))??;
+                Ok((id, compiled))
+            })
+            .collect()
     })
 }
 
-fn pre(linker: &Linker<Guest>, component: &wasmtime::component::Component) -> Result<ProxyPre<Guest>> {
-    let instance = linker.instantiate_pre(component).map_err(crate::engine::anyhow_of)?;
-    if let Ok(pre) = wasmtime_wasi_http::p3::bindings::ServicePre::new(instance.clone()) {
+fn compile_one(
+    component: &anyturn_manifest::Component,
+    cache: &Cache,
+    progress: impl Fn(&str),
+) -> Result<Compiled> {
+    let wasm = read(component.source())?;
+    let dependencies: Vec<(&Dependency, Vec<u8>)> = component
+        .dependencies()
+        .iter()
+        .filter(|dependency| !is_provided(dependency))
+        .map(|dependency| Ok((dependency, read(dependency.source())?)))
+        .collect::<Result<_>>()?;
+    let descriptions: Vec<String> =
+        dependencies.iter().map(|(dependency, _)| description(dependency)).collect();
+    let inputs = [COMPOSITION, component.id().as_str().as_bytes(), &wasm].into_iter();
+    let key = cache.key(inputs.chain(
+        dependencies.iter().zip(&descriptions).flat_map(|((_, wasm), text)| [text.as_bytes(), wasm.as_slice()]),
+    ));
+    if let Some(compiled) = cache.load(&key) {
+        return Ok(compiled);
+    }
+    progress(&format!("compiling {} …", component.id()));
+    let started = Instant::now();
+    let parts: Vec<Part<'_>> = dependencies
+        .iter()
+        .map(|(dependency, wasm)| Part {
+            name: dependency.name(),
+            export: dependency.export(),
+            inherit: dependency.inherit(),
+            wasm,
+        })
+        .collect();
+    let composed = compose::compose(component.id().as_str(), &wasm, &parts)?;
+    let compiled = cache.compile(&key, &composed)?;
+    progress(&format!("compiled {} in {:.1} s", component.id(), started.elapsed().as_secs_f64()));
+    Ok(compiled)
+}
+
+/// What of a dependency, besides its code, makes a difference to the composed component.
+fn description(dependency: &Dependency) -> String {
+    let inherited: Vec<&str> = dependency.inherit().iter().map(anyturn_manifest::Configuration::name).collect();
+    format!("{} {} {}", dependency.name(), dependency.export().unwrap_or("-"), inherited.join(","))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// Whether any component needs the state that the host provides.
+pub(crate) fn needs_state(engine: &Engine, components: &Components) -> bool {
+    components.values().any(|component| uses_state(engine, component))
+}
+
+fn uses_state(engine: &Engine, component: &Compiled) -> bool {
+    component.component_type().imports(engine).any(|(name, _)| {
+        name.strip_prefix(STATE).is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
+/// What a runtime is made with besides the application.
+pub(crate) struct Means<'a> {
+    pub(crate) engine: &'a Engine,
+    /// Instances that the engine has room for.
+    pub(crate) room: u32,
+    /// Requests that may wait for an instance.
+    pub(crate) queue: usize,
+    /// Requests that an instance may serve before it is thrown away.
+    pub(crate) reuse: u32,
+    pub(crate) limits: Limits,
+    /// Where files for components are put together.
+    pub(crate) files: &'a Path,
+    pub(crate) status: Status,
+}
+
+/// Puts everything together. The components are linked, so that what they miss is known before the first
+/// request.
+pub(crate) fn runtime(
+    application: &Application,
+    values: &Values,
+    compiled: &Components,
+    means: Means<'_>,
+) -> Result<Runtime> {
+    let Means { engine, room, queue, reuse, limits, files, status } = means;
+    let mut linker = linker::new(engine).map_err(anyhow_of)?;
+    let mut components = HashMap::new();
+    for component in application.triggered() {
+        let id = component.id().as_str();
+        let Some(code) = compiled.get(id) else { continue };
+        linker::denied::add(engine, &mut linker, code).map_err(anyhow_of)?;
+        let settings = application.settings(component, values).map_err(|findings| anyhow!("{findings}"))?;
+        let state = match &status.store {
+            Some(store) if uses_state(engine, code) => Some(store.namespace(id)?),
+            _ => None,
+        };
+        let mount = match component.files().is_empty() {
+            true => None,
+            false => {
+                let found = component.files().resolve(application.root()).map_err(|findings| anyhow!("{findings}"))?;
+                Some(files::assemble(files, &found)?)
+            }
+        };
+        let environment =
+            component.environment().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let prepared = Component {
+            id: id.to_owned(),
+            pre: pre(&linker, code).with_context(|| format!("the component {id:?} cannot be linked"))?,
+            wasi: Template { environment, mount },
+            variables: settings
+                .variables
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.expose().to_owned()))
+                .collect(),
+            allowed_hosts: settings.allowed_hosts,
+            state,
+            idle: Default::default(),
+        };
+        components.insert(id.to_owned(), Arc::new(prepared));
+    }
+    Ok(Runtime {
+        engine: engine.clone(),
+        limits,
+        reuse,
+        admission: Admission::new(room, queue),
+        metrics: Metrics::new(),
+        outbound: Default::default(),
+        forbidden_headers: Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)),
+        routes: Routes::new(application.router(), &components)?,
+        components,
+        status,
+    })
+}
+
+/// Resolves the imports of a component that answers `wasi:http` of either version.
+fn pre(linker: &Linker<Guest>, component: &Compiled) -> Result<ProxyPre<Guest>> {
+    let instance = linker.instantiate_pre(component).map_err(anyhow_of)?;
+    if let Ok(pre) = p3::bindings::ServicePre::new(instance.clone()) {
         return Ok(ProxyPre::P3(pre));
     }
-    Ok(ProxyPre::P2(wasmtime_wasi_http::p2::bindings::ProxyPre::new(instance).map_err(crate::engine::anyhow_of)?))
+    match p2::bindings::ProxyPre::new(instance) {
+        Ok(pre) => Ok(ProxyPre::P2(pre)),
+        Err(_) => Err(anyhow!(
+            "it answers no HTTP requests: it exports neither wasi:http/handler@0.3.0 nor \
+             wasi:http/incoming-handler@0.2.x"
+        )),
+    }
+}
+
+/// The store that the variables name.
+pub(crate) async fn store(values: &Values, data: &Path) -> Result<AnyStore> {
+    match values.text("redis_url") {
+        "" => {
+            let directory = data.join("store");
+            let store = anyturn_store::EmbeddedStore::open(&directory).await.with_context(|| {
+                format!(
+                    "the embedded store in {} cannot be opened; `--data-dir` takes another directory, \
+                     `--redis-url` (REDIS_URL) uses Redis instead",
+                    directory.display()
+                )
+            })?;
+            Ok(AnyStore::Embedded(store))
+        }
+        url => {
+            let store = anyturn_store::RedisStore::connect(url, Default::default())
+                .await
+                .context("the store that redis_url (REDIS_URL) names cannot be used")?;
+            Ok(AnyStore::Redis(store))
+        }
+    }
 }

@@ -7,6 +7,8 @@ use crate::metrics::Metrics;
 use crate::outbound::client::Client;
 use crate::server::routes::Routes;
 use crate::wasi::Template;
+use crate::worker::Idle;
+use anyturn_manifest::AllowedHosts;
 use anyturn_store::{AnyStore, NamespacedStore};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,14 +24,11 @@ pub(crate) struct Component {
     pub(crate) wasi: Template,
     /// Its variables, resolved.
     pub(crate) variables: HashMap<String, String>,
-    pub(crate) allowed_hosts: crate::app::AllowedHosts,
+    pub(crate) allowed_hosts: AllowedHosts,
     /// Its namespace of the store.
     pub(crate) state: Option<NamespacedStore>,
-}
-
-/// A component as others reach it: `http://<id>.spin.internal`.
-pub(crate) struct ChainedRoute {
-    pub(crate) component: Arc<Component>,
+    /// Instances that wait for another request, where they are reused.
+    pub(crate) idle: Idle,
 }
 
 /// What `/health` tells.
@@ -43,18 +42,20 @@ pub(crate) struct Status {
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    /// Requests that an instance serves before it is thrown away.
+    pub(crate) reuse: u32,
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) outbound: Client,
     pub(crate) forbidden_headers: ForbiddenHeaderFilter,
-    pub(crate) components: HashMap<String, ChainedRoute>,
+    pub(crate) components: HashMap<String, Arc<Component>>,
     pub(crate) routes: Routes,
     pub(crate) status: Status,
 }
 
 impl Runtime {
     /// The component that `http://<id>.spin.internal` names.
-    pub(crate) fn chained(&self, id: &str) -> Option<&ChainedRoute> {
+    pub(crate) fn chained(&self, id: &str) -> Option<&Arc<Component>> {
         self.components.get(id)
     }
 

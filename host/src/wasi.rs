@@ -10,8 +10,8 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 #[derive(Default)]
 pub(crate) struct Template {
     pub(crate) environment: Vec<(String, String)>,
-    /// Directories, and where the component sees them. Read-only.
-    pub(crate) mounts: Vec<(PathBuf, String)>,
+    /// The directory that the component sees as `/`. Read-only.
+    pub(crate) mount: Option<PathBuf>,
 }
 
 impl Template {
@@ -24,10 +24,10 @@ impl Template {
             .allow_blocking_current_thread(true)
             .stdout(Lines::new(component, call, "stdout"))
             .stderr(Lines::new(component, call, "stderr"));
-        for (source, destination) in &self.mounts {
-            if let Err(error) = builder.preopened_dir(source, destination, FsPerms::ReadOnly) {
-                tracing::error!(component, source = %source.display(), %error, "files cannot be mounted");
-            }
+        if let Some(mount) = &self.mount
+            && let Err(error) = builder.preopened_dir(mount, "/", FsPerms::ReadOnly)
+        {
+            tracing::error!(component, directory = %mount.display(), %error, "files cannot be mounted");
         }
         builder.build()
     }

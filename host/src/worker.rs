@@ -1,97 +1,221 @@
-//! Runs one call in an instance, in a task of its own.
+//! Runs calls in an instance, in a task of its own.
 //!
 //! The task outlives the caller: somebody who hangs up does not stop a guest, which ends by itself or by its
 //! limits. The response is handed over as soon as the guest returns it; its body flows on while the guest
 //! runs, and a guest that is stopped half-way breaks the body off instead of ending it.
+//!
+//! An instance serves one call and is thrown away. Where reuse was asked for it then waits, for a while and
+//! up to a number of calls, for another one; it never serves two at a time.
 
 use crate::admission::Permit;
-use crate::engine::limits::Limits;
+use crate::engine::limits::{Limits, Meter};
 use crate::guest::{Call, Failure, Guest};
 use crate::runtime::{Component, Runtime};
 use bytes::Bytes;
 use futures::channel::oneshot;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
 use wasmtime::{AsContextMut as _, Store, Trap, UpdateDeadline};
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::handler::{Prepared, Request};
+use wasmtime_wasi_http::handler::{Prepared, Proxy, Request};
+
+/// How long an instance waits for another call.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What a call is answered with.
 pub(crate) type Response = http::Response<GuestBody>;
 
-/// Sends `request` to a fresh instance of `component`.
+/// A call and how it is answered. Dropped unanswered, it tells the caller so.
+struct Job {
+    call: Arc<Call>,
+    request: Request,
+    respond: oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>,
+    running: Running,
+}
+
+/// A call that is under way. When this is dropped the place is free again and the reason of a failure, if
+/// there was one, is known.
+struct Running {
+    call: Arc<Call>,
+    _permit: Permit,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.call.stopped.notify_one();
+    }
+}
+
+/// Instances of a component that wait for another call.
+#[derive(Default)]
+pub(crate) struct Idle(Mutex<Vec<oneshot::Sender<Job>>>);
+
+impl Idle {
+    fn wait(&self) -> oneshot::Receiver<Job> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Gives a job to the instance that began to wait last, or back.
+    fn offer(&self, mut job: Job) -> Option<Job> {
+        loop {
+            let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match waiting?.send(job) {
+                Ok(()) => return None,
+                Err(returned) => job = returned,
+            }
+        }
+    }
+}
+
+/// Sends `request` to an instance of `component`, a fresh one unless instances are reused.
 pub(crate) async fn call(
-    runtime: Arc<Runtime>,
-    component: Arc<Component>,
+    runtime: &Arc<Runtime>,
+    component: &Arc<Component>,
     call: Arc<Call>,
     request: Request,
     permit: Permit,
 ) -> Result<Response, Failure> {
     let (respond, response) = oneshot::channel();
-    let task = tokio::spawn(run(runtime, component, Arc::clone(&call), request, respond, permit));
+    let running = Running { call: Arc::clone(&call), _permit: permit };
+    let mut job = Some(Job { call: Arc::clone(&call), request, respond, running });
+    if runtime.reuse > 1 {
+        job = job.and_then(|job| component.idle.offer(job));
+    }
+    if let Some(job) = job {
+        tokio::spawn(run(Arc::clone(runtime), Arc::clone(component), job));
+    }
     match response.await {
         Ok(Ok(response)) => Ok(response.map(|body| GuestBody { body, call, ended: false })),
-        Ok(Err(error)) => Err(failure_of(&error, &call, false)),
-        // The instance was stopped before it answered; its task ends now and says why.
+        Ok(Err(error)) => {
+            let failure = failure_of(&error, false);
+            report(runtime, component, &call, &failure);
+            Err(failure)
+        }
         Err(oneshot::Canceled) => {
-            let _ = task.await;
-            Err(call.failure.get().cloned().unwrap_or_else(|| Failure::Trap("no response".into())))
+            call.stopped.notified().await;
+            Err(call.failure.get().cloned().unwrap_or_else(|| Failure::Error("no response".into())))
         }
     }
 }
 
-type Respond = oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>;
+/// What an instance is doing, as its time limit needs to know it.
+struct Activity {
+    now: Mutex<(Option<Running>, Instant)>,
+}
 
-async fn run(
-    runtime: Arc<Runtime>,
-    component: Arc<Component>,
-    call: Arc<Call>,
-    request: Request,
-    respond: Respond,
-    permit: Permit,
-) {
+impl Activity {
+    fn set(&self, running: Option<Running>, until: Instant) -> Option<Running> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.1 = until;
+        std::mem::replace(&mut now.0, running)
+    }
+
+    fn until(&self) -> Instant {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
+async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job) {
     let limits = runtime.limits;
-    let mut store = store(&runtime, &component, &call, &limits);
-    let mut refused_room = false;
-    let work = async {
-        let proxy = component.pre.instantiate_async(&mut store).await.inspect_err(|_| refused_room = true)?;
-        store
-            .run_concurrent(async |accessor| {
+    let meter = Arc::new(Meter::new());
+    let mut store = store(&runtime, &component, &job.call, &limits, &meter);
+    let Job { call, request, respond, running } = job;
+    let activity = Activity { now: Mutex::new((Some(running), Instant::now() + limits.wall)) };
+    let mut instantiated = false;
+    let result = {
+        let work = metered(&meter, async {
+            let proxy = component.pre.instantiate_async(&mut store).await?;
+            instantiated = true;
+            serve(&runtime, &component, &mut store, &proxy, &activity, (call, request, respond), &meter).await
+        });
+        let mut work = pin!(work);
+        loop {
+            let until = activity.until();
+            match tokio::time::timeout_at(until, &mut work).await {
+                Ok(result) => break Some(result),
+                Err(_) if activity.until() > until => {}
+                Err(_) => break None,
+            }
+        }
+    };
+    let running = activity.set(None, Instant::now());
+    if let Some(running) = &running {
+        let failure = match result {
+            Some(Ok(())) => None,
+            Some(Err(error)) if !instantiated && !error.is::<CpuTimeUsedUp>() => {
+                Some(Failure::Instantiation(format!("{error:#}").into()))
+            }
+            Some(Err(error)) => Some(failure_of(&error, store.data().memory.refused)),
+            None => Some(Failure::Wall),
+        };
+        if let Some(failure) = failure {
+            report(&runtime, &component, &running.call, &failure);
+            let _ = running.call.failure.set(failure);
+        }
+    }
+    // The end of the body becomes visible now, after the failure that may explain it; and the place is free
+    // when the instance is gone.
+    drop(store);
+    drop(running);
+}
+
+/// Serves the first call, and others where instances are reused.
+async fn serve(
+    runtime: &Runtime,
+    component: &Component,
+    store: &mut Store<Guest>,
+    proxy: &Proxy,
+    activity: &Activity,
+    first: (Arc<Call>, Request, oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>),
+    meter: &Meter,
+) -> wasmtime::Result<()> {
+    store
+        .run_concurrent(async |accessor| {
+            let (mut call, mut request, mut respond) = first;
+            let mut served = 0_u32;
+            loop {
                 let prepared = accessor.with(|mut store| {
-                    Prepared::new(store.as_context_mut(), &proxy, request, Guest::http_view, respond)
+                    store.data_mut().serve(call);
+                    Prepared::new(store.as_context_mut(), proxy, request, Guest::http_view, respond)
                 })?;
                 prepared.run(accessor, std::future::pending()).await?;
                 poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
-                wasmtime::error::Ok(())
-            })
-            .await?
-    };
-    let failure = match tokio::time::timeout(limits.wall, metered(&call, work)).await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) if refused_room => Some(Failure::Instantiation(format!("{error:#}").into())),
-        Ok(Err(error)) => Some(failure_of(&error, &call, store.data().memory.refused)),
-        Err(_) => Some(Failure::Wall),
-    };
-    if let Some(failure) = failure {
-        report(&runtime, &component, &call, &failure);
-        let _ = call.failure.set(failure);
-    }
-    // The body's end becomes visible now, after the failure that may explain it.
-    drop(store);
-    drop(permit);
+                served = served.saturating_add(1);
+                if served >= runtime.reuse {
+                    return Ok(());
+                }
+                let next = component.idle.wait();
+                drop(activity.set(None, Instant::now() + IDLE));
+                let Ok(job) = next.await else { return Ok(()) };
+                meter.reset();
+                activity.set(Some(job.running), Instant::now() + runtime.limits.wall);
+                (call, request, respond) = (job.call, job.request, job.respond);
+            }
+        })
+        .await?
 }
 
 /// A store with its limits set.
-fn store(runtime: &Arc<Runtime>, component: &Arc<Component>, call: &Arc<Call>, limits: &Limits) -> Store<Guest> {
+fn store(
+    runtime: &Arc<Runtime>,
+    component: &Arc<Component>,
+    call: &Arc<Call>,
+    limits: &Limits,
+    meter: &Arc<Meter>,
+) -> Store<Guest> {
     let guest = Guest::new(Arc::clone(runtime), Arc::clone(component), Arc::clone(call), limits);
     let mut store = Store::new(&runtime.engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_epoch_deadline(1);
-    let cpu = limits.cpu;
-    store.epoch_deadline_callback(move |store| {
-        if store.data().call().meter.spent() > cpu {
+    let (cpu, meter) = (limits.cpu, Arc::clone(meter));
+    store.epoch_deadline_callback(move |_| {
+        if meter.spent() > cpu {
             return Err(wasmtime::Error::from(CpuTimeUsedUp));
         }
         Ok(UpdateDeadline::Yield(1))
@@ -100,12 +224,12 @@ fn store(runtime: &Arc<Runtime>, component: &Arc<Component>, call: &Arc<Call>, l
 }
 
 /// Polls `work` and counts the time that it takes.
-async fn metered<F: Future>(call: &Call, work: F) -> F::Output {
+async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
     let mut work = pin!(work);
     poll_fn(|cx| {
-        call.meter.begin();
+        meter.begin();
         let poll = work.as_mut().poll(cx);
-        call.meter.end();
+        meter.end();
         poll
     })
     .await
@@ -117,15 +241,13 @@ async fn metered<F: Future>(call: &Call, work: F) -> F::Output {
 struct CpuTimeUsedUp;
 
 /// What an error of a call means.
-fn failure_of(error: &wasmtime::Error, call: &Call, memory_refused: bool) -> Failure {
-    if let Some(failure) = call.failure.get() {
-        failure.clone()
-    } else if error.is::<CpuTimeUsedUp>() {
+fn failure_of(error: &wasmtime::Error, memory_refused: bool) -> Failure {
+    if error.is::<CpuTimeUsedUp>() {
         Failure::Cpu
     } else if memory_refused {
         Failure::Memory
-    } else if error.is::<Trap>() || error.is::<wasmtime::WasmBacktrace>() {
-        Failure::Trap(format!("{error:#}").into())
+    } else if error.is::<Trap>() {
+        Failure::Trap(format!("{error:?}").into())
     } else {
         Failure::Error(format!("{error:#}").into())
     }
@@ -138,8 +260,7 @@ fn report(runtime: &Runtime, component: &Component, call: &Call, failure: &Failu
         request_id = %call.request_id,
         component = %component.id,
         kind = failure.kind(),
-        cpu_ms = call.meter.spent().as_millis(),
-        age_ms = call.meter.age().as_millis(),
+        after_ms = u64::try_from(call.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "{failure}"
     );
 }

@@ -55,7 +55,7 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// Measures the CPU time of one request.
+/// Measures the CPU time of the request that an instance serves.
 pub(crate) struct Meter {
     origin: Instant,
     /// Nanoseconds of finished polls.
@@ -91,8 +91,9 @@ impl Meter {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(present))
     }
 
-    /// How long the request has been there.
-    pub(crate) fn age(&self) -> Duration {
-        self.origin.elapsed()
+    /// Begins to count for another request; within a poll.
+    pub(crate) fn reset(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+        self.begin();
     }
 }

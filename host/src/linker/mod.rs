@@ -4,6 +4,11 @@
 //! interfaces that the host provides natively. What a component may *do* with an import is decided where it
 //! is called: files by its mounts, the network by its permissions.
 
+pub(crate) mod denied;
+mod redis;
+mod state;
+mod variables;
+
 use crate::guest::Guest;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -16,5 +21,8 @@ pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     p2::add_only_http_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
+    state::add(&mut linker)?;
+    variables::add(&mut linker)?;
+    redis::add(&mut linker)?;
     Ok(linker)
 }

@@ -57,9 +57,11 @@ async fn send(
     options: RequestOptions,
 ) -> Result<http::Response<WasiBody>, Error> {
     let target = Target::of(request.uri());
+    let uri = request.uri();
+    let scheme = uri.scheme_str().unwrap_or("https");
     let allowed = match &target {
-        Target::Origin => component.allowed_hosts.allows_self(),
-        _ => component.allowed_hosts.allows(&request.uri().to_string()),
+        Target::Origin => ["http", "https"].iter().any(|scheme| component.allowed_hosts.allows_self(scheme)),
+        _ => component.allowed_hosts.allows(scheme, uri.host().unwrap_or_default(), uri.port_u16()),
     };
     if !allowed {
         runtime.metrics.outbound(&component.id, "denied");

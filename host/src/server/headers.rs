@@ -1,6 +1,5 @@
 //! The headers that a component is sent along with those of the request, as Spin sends them.
 
-use crate::runtime::ChainedRoute;
 use crate::server::routes::Routed;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
@@ -19,13 +18,14 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const CHAINED_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 
 /// Sets the headers of a request to a public route. Without `client` the caller is a component.
-pub(crate) fn of_routed<B>(request: &mut Request<B>, routed: &Routed<'_, '_>, client: Option<&HeaderValue>) {
-    let path_info = routed.path_info();
+pub(crate) fn of_routed<B>(request: &mut Request<B>, routed: &Routed<'_>, client: Option<&HeaderValue>) {
+    let path_info = routed.found.path_info().into_owned();
     let full_url = full_url(request.uri());
     let parameters: Vec<_> = routed
+        .found
         .parameters()
         .filter_map(|(name, value)| {
-            let name = format!("spin-path-match-{}", name.to_ascii_lowercase());
+            let name = format!("spin-path-match-{}", name.to_ascii_lowercase().replace('_', "-"));
             Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?))
         })
         .collect();
@@ -34,8 +34,8 @@ pub(crate) fn of_routed<B>(request: &mut Request<B>, routed: &Routed<'_, '_>, cl
     headers.reserve(8);
     set(headers, PATH_INFO, path_info);
     set(headers, FULL_URL, full_url);
-    headers.insert(MATCHED_ROUTE, routed.route.raw.clone());
-    headers.insert(RAW_COMPONENT_ROUTE, routed.route.raw.clone());
+    headers.insert(MATCHED_ROUTE, routed.route.pattern.clone());
+    headers.insert(RAW_COMPONENT_ROUTE, routed.route.pattern.clone());
     headers.insert(COMPONENT_ROUTE, routed.route.prefix.clone());
     headers.insert(BASE_PATH, HeaderValue::from_static("/"));
     headers.insert(CLIENT_ADDR, client.unwrap_or(&CHAINED_CLIENT).clone());
@@ -43,7 +43,7 @@ pub(crate) fn of_routed<B>(request: &mut Request<B>, routed: &Routed<'_, '_>, cl
 }
 
 /// Sets the headers of a chained request, which is as if its component had the route `/...`.
-pub(crate) fn of_chained<B>(request: &mut Request<B>, _: &ChainedRoute) {
+pub(crate) fn of_chained<B>(request: &mut Request<B>) {
     let path_info = request.uri().path().to_owned();
     let full_url = full_url(request.uri());
     let headers = request.headers_mut();

@@ -1,81 +1,57 @@
-//! Which component serves a path, by Spin's rules: exact segments before parameters before wildcards, and
-//! of several wildcards the longest. Components with private routes only are not in here.
+//! Which component serves a path, and the headers that every request of a route is sent with.
 
 use crate::runtime::Component;
+use anyhow::{Context as _, Result};
+use anyturn_manifest::{RouteMatch, Router};
 use http::HeaderValue;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A route and who serves it, with the headers that are the same for all of its requests.
+/// A route and who serves it.
 pub(crate) struct Route {
-    /// As the manifest has it.
-    pub(crate) pattern: String,
     pub(crate) component: Arc<Component>,
     /// `spin-matched-route` and `spin-raw-component-route`.
-    pub(crate) raw: HeaderValue,
+    pub(crate) pattern: HeaderValue,
     /// `spin-component-route`: without the trailing wildcard.
     pub(crate) prefix: HeaderValue,
 }
 
-impl Route {
-    /// A route, whose pattern may end in `/...`.
-    pub(crate) fn new(pattern: &str, component: Arc<Component>) -> anyhow::Result<Self> {
-        let prefix = pattern.strip_suffix("/...").unwrap_or(pattern);
-        Ok(Self {
-            pattern: pattern.to_owned(),
-            component,
-            raw: HeaderValue::from_str(pattern)?,
-            prefix: HeaderValue::from_str(prefix)?,
-        })
-    }
+/// All public routes.
+pub(crate) struct Routes {
+    router: Router,
+    /// By their patterns as the manifest spells them.
+    routes: HashMap<String, Route>,
 }
 
-/// All public routes.
-pub(crate) struct Routes(routefinder::Router<Route>);
-
 /// A path's route, and what its wildcards stand for.
-pub(crate) struct Routed<'router, 'path> {
-    pub(crate) route: &'router Route,
-    captures: routefinder::Captures<'router, 'path>,
-    path: &'path str,
+pub(crate) struct Routed<'a> {
+    pub(crate) route: &'a Route,
+    pub(crate) found: RouteMatch<'a>,
 }
 
 impl Routes {
-    /// Takes the routes in the order of the manifest; the later of two equal ones holds, as in Spin.
-    pub(crate) fn new(routes: impl IntoIterator<Item = Route>) -> anyhow::Result<Self> {
-        let mut router = routefinder::Router::new();
-        for route in routes {
-            let spec = match route.pattern.strip_suffix("/...") {
-                Some(prefix) => format!("{prefix}/*"),
-                None => route.pattern.clone(),
+    /// The routes of `router`, whose components are among `components`.
+    pub(crate) fn new(router: Router, components: &HashMap<String, Arc<Component>>) -> Result<Self> {
+        let mut routes = HashMap::new();
+        for (pattern, id) in router.routes() {
+            let component = components
+                .get(id.as_str())
+                .with_context(|| format!("the route {pattern} leads to the component {id}, which is not prepared"))?;
+            let text = pattern.as_str();
+            let route = Route {
+                component: Arc::clone(component),
+                pattern: HeaderValue::from_str(text)?,
+                prefix: HeaderValue::from_str(text.strip_suffix("/...").unwrap_or(text))?,
             };
-            let pattern = route.pattern.clone();
-            router.add(spec, route).map_err(|error| anyhow::anyhow!("the route {pattern:?}: {error}"))?;
+            routes.insert(text.to_owned(), route);
         }
-        Ok(Self(router))
+        Ok(Self { router, routes })
     }
 
     /// The route of a path.
-    pub(crate) fn find<'router, 'path>(&'router self, path: &'path str) -> Option<Routed<'router, 'path>> {
-        let found = self.0.best_match(path)?;
-        Some(Routed { route: found.handler(), captures: found.captures(), path })
-    }
-
-    /// Every route.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter().map(|(_, route)| route)
-    }
-}
-
-impl Routed<'_, '_> {
-    /// What the trailing wildcard stands for, with its leading slash; empty without one.
-    pub(crate) fn path_info(&self) -> String {
-        let Some(rest) = self.captures.wildcard() else { return String::new() };
-        let slash = if self.path.ends_with('/') { "/" } else { "" };
-        if rest.is_empty() { slash.to_owned() } else { format!("/{rest}{slash}") }
-    }
-
-    /// What the named parameters stand for.
-    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.captures.iter()
+    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<Routed<'a>> {
+        let found = self.router.find(path)?;
+        let route = self.routes.get(found.pattern().as_str())?;
+        Some(Routed { route, found })
     }
 }

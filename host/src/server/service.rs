@@ -103,7 +103,7 @@ impl Service {
         drop(routed);
         let call = Call::new(id.to_str().unwrap_or_default().into(), 0);
         let request = request.map(|body| -> WasiBody { body.map_err(Error::Hyper).boxed_unsync() });
-        let answer = worker::call(Arc::clone(&self.runtime), Arc::clone(&component), call, request, permit).await;
+        let answer = worker::call(&self.runtime, &component, call, request, permit).await;
         let answer = answer.map(|response| response.map(Body::Guest)).map_err(Problem::Failed);
         let status = match &answer {
             Ok(response) => response.status(),

@@ -1,0 +1,28 @@
+//! `anyturn compile`: fills the cache of compiled components, for instance when an image is built.
+
+use super::configuration::{self, error_of};
+use crate::engine::{self, aot::Cache};
+use crate::prepare;
+use anyhow::Result;
+
+/// What `compile` can be told.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    application: configuration::Arguments,
+}
+
+/// Compiles what is not compiled yet.
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let application = &arguments.application;
+    let (manifest, _) = anyturn_manifest::load(&application.manifest)
+        .map_err(|findings| error_of(&findings, &application.manifest))?;
+    // Code does not depend on how many instances there is room for.
+    let (engine, _) = engine::new(16)?;
+    let directory = application.compiled();
+    let cache = Cache::open(&directory, &engine)?;
+    prepare::compile(&manifest, &cache, |text| eprintln!("{text}"))?;
+    let (found, compiled) = cache.counts();
+    println!("{compiled} compiled, {found} found compiled, in {}", directory.display());
+    Ok(())
+}

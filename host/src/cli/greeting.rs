@@ -1,0 +1,78 @@
+//! What `anyturn up` says when it serves: where things are, what is in use, and how to change it.
+
+use super::configuration::Configured;
+use crate::logging::Format;
+use crate::prepare;
+use crate::runtime::Runtime;
+use anyturn_store::AnyStore;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Prints it to standard output; in JSON, as a log event.
+pub(super) fn print(
+    configured: &Configured,
+    runtime: &Runtime,
+    address: SocketAddr,
+    took: Duration,
+    format: Format,
+) {
+    let base = format!("http://{}", reachable(address));
+    let status = &runtime.status;
+    let provided = configured
+        .application
+        .triggered()
+        .any(|component| component.dependencies().iter().any(prepare::is_provided));
+    if format == Format::Json {
+        tracing::info!(
+            address = %base,
+            store = status.store.as_ref().map_or("none", AnyStore::description),
+            model = status.model_provider,
+            state_provided_by_host = provided,
+            took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "serving"
+        );
+        return;
+    }
+    println!("{} is served at {base} (ready in {} ms)\n", configured.application.name(), took.as_millis());
+    let find = |path: &str| runtime.routes().find(path).map(|routed| routed.route.component.id.clone());
+    if find("/").is_some() {
+        println!("  page      {base}/");
+    }
+    if find("/docs").is_some_and(|component| Some(component) != find("/no-such-page")) {
+        println!("  API       {base}/docs");
+    }
+    println!("  health    {base}/health");
+    if let Some(store) = &status.store {
+        let advice = match store {
+            AnyStore::Embedded(_) => "REDIS_URL=redis://… to share it between several hosts",
+            AnyStore::Redis(_) => "unset REDIS_URL for the embedded one",
+        };
+        println!("\n  store     {}\n            ({advice})", store.description());
+    }
+    if configured.values.get("llm_provider").is_some() {
+        let name = if status.model_name.is_empty() { String::new() } else { format!(", {}", status.model_name) };
+        let advice = match status.model_provider.as_str() {
+            "offline" => "OPENAI_API_KEY, GROQ_API_KEY, GEMINI_API_KEY or LLM_BASE_URL for a language model",
+            _ => "LLM_PROVIDER and LLM_MODEL choose another; LLM_PROVIDER=offline needs none",
+        };
+        println!("  model     {}{name}\n            ({advice})", status.model_provider);
+    }
+    if !configured.values.text("development_user").is_empty() && !configured.authenticated {
+        println!(
+            "  users     everybody on this machine is {:?}\n            (JWT_SECRET or API_KEYS for others)",
+            configured.values.text("development_user")
+        );
+    }
+    if provided {
+        println!("\n  anyturn:state is provided by this host; the manifest's dependency for it is left out.");
+    }
+    println!();
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip().is_unspecified() {
+        true => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
+        false => address,
+    }
+}

@@ -1,0 +1,157 @@
+//! `anyturn up`: serves the application until it is told to stop.
+
+use super::configuration::{self, Configured, error_of};
+use super::{duration, greeting};
+use crate::engine::aot::Cache;
+use crate::engine::limits::Limits;
+use crate::engine::{self, Ticker};
+use crate::logging::{self, Format};
+use crate::prepare::{self, Means};
+use crate::runtime::Status;
+use crate::{drain, server};
+use anyhow::{Context as _, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What `up` can be told.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    application: configuration::Arguments,
+
+    /// Where to listen. Anything but a loopback address needs JWT_SECRET or API_KEYS.
+    #[arg(long, env = "ANYTURN_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+
+    /// How many requests an instance serves before it is thrown away. With 1, no memory of a request survives it.
+    #[arg(long, env = "ANYTURN_REUSE", default_value_t = 1, value_name = "REQUESTS",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    reuse: u32,
+
+    /// How many requests are worked on at once.
+    #[arg(long, env = "ANYTURN_MAX_REQUESTS", default_value_t = 2000, value_name = "REQUESTS",
+          value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    max_requests: u32,
+
+    /// How many more may wait; the rest is answered 503.
+    #[arg(long, env = "ANYTURN_MAX_WAITING", default_value_t = 1000, value_name = "REQUESTS")]
+    max_waiting: usize,
+
+    /// How many connections may be open; the rest waits in the kernel's queue.
+    #[arg(long, env = "ANYTURN_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS")]
+    max_connections: usize,
+
+    /// Memory that an instance may have, in MiB.
+    #[arg(long, env = "ANYTURN_MEMORY_LIMIT", default_value_t = 256, value_name = "MIB",
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    memory_limit: u32,
+
+    /// Computing time that a request may take.
+    #[arg(long, env = "ANYTURN_CPU_LIMIT", default_value = "10s", value_name = "TIME", value_parser = duration)]
+    cpu_limit: Duration,
+
+    /// Time that a request may take, its stream included.
+    #[arg(long, env = "ANYTURN_TIME_LIMIT", default_value = "10m", value_name = "TIME", value_parser = duration)]
+    time_limit: Duration,
+
+    /// Time for what is under way when the program is told to stop.
+    #[arg(long, env = "ANYTURN_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration)]
+    drain_timeout: Duration,
+
+    /// How to log, to standard error.
+    #[arg(long, env = "ANYTURN_LOG_FORMAT", value_enum, default_value = "pretty")]
+    log_format: Format,
+}
+
+/// Elements that a table may have: function pointers, so far more than any component needs.
+const TABLE_LIMIT: usize = 20_000;
+
+/// Serves.
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    logging::start(arguments.log_format);
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot be started")?;
+    tokio.block_on(serve(arguments))
+}
+
+async fn serve(arguments: Arguments) -> Result<()> {
+    let started = Instant::now();
+    let application = &arguments.application;
+    let configured = application
+        .read(Some(arguments.listen))
+        .map_err(|findings| error_of(&findings, &application.manifest))?;
+    for warning in configured.warnings.iter() {
+        tracing::warn!("{warning}");
+    }
+    configured.may_listen_at(arguments.listen)?;
+    let findings = configured.application.check_files(|name| name.package().as_deref() == Some("anyturn:state"));
+    if findings.errors() > 0 {
+        return Err(error_of(&findings, &application.manifest));
+    }
+    // Half of the room is for calls from component to component.
+    let (engine, room) = engine::new(arguments.max_requests.saturating_mul(2))?;
+    let _ticker = Ticker::start(&engine)?;
+    let cache = Cache::open(&application.compiled(), &engine)?;
+    let compiled =
+        tokio::task::block_in_place(|| prepare::compile(&configured.application, &cache, |text| eprintln!("{text}")))?;
+    let store = match prepare::needs_state(&engine, &compiled) {
+        true => Some(prepare::store(&configured.values, &application.data_dir).await?),
+        false => None,
+    };
+    let (model_provider, model_name) = configured.model();
+    let means = Means {
+        engine: &engine,
+        room,
+        queue: arguments.max_waiting,
+        reuse: arguments.reuse,
+        limits: Limits {
+            memory: usize::try_from(arguments.memory_limit).unwrap_or(usize::MAX).saturating_mul(1 << 20),
+            table: TABLE_LIMIT,
+            cpu: arguments.cpu_limit,
+            wall: arguments.time_limit,
+        },
+        files: &application.files(),
+        status: Status { store, model_provider, model_name },
+    };
+    let runtime = prepare::runtime(&configured.application, &configured.values, &compiled, means)?;
+    runtime.metrics.cache(cache.counts());
+    drop(compiled);
+    let listener = server::bind(arguments.listen).await?;
+    let address = listener.local_addr()?;
+    greeting::print(&configured, &runtime, address, started.elapsed(), arguments.log_format);
+    until_stopped(listener, Arc::new(runtime), &configured, &arguments).await
+}
+
+async fn until_stopped(
+    listener: tokio::net::TcpListener,
+    runtime: Arc<crate::runtime::Runtime>,
+    configured: &Configured,
+    arguments: &Arguments,
+) -> Result<()> {
+    let drain = drain::Drain::new();
+    let settings = server::Settings {
+        connections: arguments.max_connections,
+        development: !configured.authenticated && arguments.listen.ip().is_loopback(),
+    };
+    let serving = tokio::spawn(server::serve(listener, Arc::clone(&runtime), settings, drain.clone()));
+    drain::signal().await;
+    tracing::info!(
+        live = runtime.admission.live(),
+        "stopping; what is under way has {} s, another signal ends it at once",
+        arguments.drain_timeout.as_secs()
+    );
+    drain.begin();
+    serving.await?;
+    tokio::select! {
+        finished = drain.finish(arguments.drain_timeout, || runtime.admission.live() == 0) => {
+            if !finished {
+                tracing::warn!(live = runtime.admission.live(), "not everything ended in time");
+            }
+        }
+        () = drain::signal() => tracing::warn!(live = runtime.admission.live(), "stopped at once"),
+    }
+    Ok(())
+}
