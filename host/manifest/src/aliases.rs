@@ -72,8 +72,8 @@ pub(crate) fn derive(values: &mut Values) {
     }
 }
 
-/// Scheme, host and port of a URL, as `allowed_outbound_hosts` spells them.
-fn origin_of(text: &str) -> Option<String> {
+/// Scheme, host and port of a URL, as `allowed_outbound_hosts` spells them; nothing for what is no such URL.
+pub fn origin_of(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let host = url.host_str().filter(|host| !host.is_empty())?;
     let scheme = url.scheme();
