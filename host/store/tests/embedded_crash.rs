@@ -2,6 +2,14 @@
 //!
 //! The tests start this very binary again as the process that is killed, with the directory in its environment.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and its helping functions do so too"
+)]
+
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -125,9 +133,8 @@ fn a_process_that_writes_until_it_is_killed() {
                 }
             })
         });
-        for task in tasks.collect::<Vec<_>>() {
-            task.await.unwrap();
-        }
+        let ended = futures::future::select_all(tasks).await;
+        panic!("a task has ended: {:?}", ended.0);
     });
 }
 

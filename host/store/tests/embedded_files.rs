@@ -1,5 +1,13 @@
 //! What the embedded store makes of the files that it finds, and leaves behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and its helping functions do so too"
+)]
+
 use std::path::Path;
 
 use anyturn_state::{Document, Error, ExpectedVersion, Found, Query, Store, Write};

@@ -33,20 +33,12 @@ pub(super) fn sweep(connection: &mut Connection, now: u64) -> rusqlite::Result<b
     ] {
         more |= transaction.prepare_cached(sql)?.execute(params![now, ROWS])? == ROWS as usize;
     }
-    let sql = format!("DELETE FROM lease WHERE (scope, name) IN ({FORGOTTEN} LIMIT ?)");
-    more |= transaction
-        .prepare_cached(&sql)?
-        .execute(params![epochs(now), ROWS])?
-        == ROWS as usize;
+    more |= leases(&transaction, now)?;
     more |= journals(&transaction, now)?;
     more |= entries(&transaction)?;
     transaction.commit()?;
     Ok(more)
 }
-
-/// Leases whose epoch need not be kept any longer.
-const FORGOTTEN: &str = "SELECT scope, name FROM lease WHERE expires <= ?
-    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.scope = lease.scope)";
 
 /// Whether there is anything to delete.
 const ANYTHING: &str = "SELECT
@@ -55,11 +47,33 @@ const ANYTHING: &str = "SELECT
     OR EXISTS (SELECT 1 FROM document WHERE expires IS NOT NULL AND expires <= ?1)
     OR EXISTS (SELECT 1 FROM counter WHERE expires IS NOT NULL AND expires <= ?1)
     OR EXISTS (SELECT 1 FROM job WHERE state = 3 AND due <= ?1)
-    OR EXISTS (SELECT 1 FROM lease WHERE expires <= ?2
-        AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.scope = lease.scope))";
+    OR EXISTS (SELECT 1 FROM lease WHERE expires <= ?2)";
 
 fn epochs(now: u64) -> u64 {
     now.saturating_sub(EPOCH)
+}
+
+/// Deletes leases that ran out long ago, except where the scope still has a journal: those are free from now on, and
+/// looked at again when as long has passed once more.
+fn leases(transaction: &Transaction<'_>, now: u64) -> rusqlite::Result<bool> {
+    let sql = "SELECT scope, name, EXISTS (SELECT 1 FROM journal WHERE journal.scope = lease.scope)
+               FROM lease WHERE expires <= ? LIMIT ?";
+    let mut old = transaction.prepare_cached(sql)?;
+    let old = old.query_map(params![epochs(now), ROWS], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let old: Vec<(String, String, bool)> = old.collect::<rusqlite::Result<_>>()?;
+    let mut keep = transaction
+        .prepare_cached("UPDATE lease SET holder = '', expires = ? WHERE scope = ? AND name = ?")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM lease WHERE scope = ? AND name = ?")?;
+    for (scope, name, needed) in &old {
+        if *needed {
+            keep.execute(params![now, scope, name])?;
+        } else {
+            delete.execute(params![scope, name])?;
+        }
+    }
+    Ok(old.len() == ROWS as usize)
 }
 
 fn journals(transaction: &Transaction<'_>, now: u64) -> rusqlite::Result<bool> {
@@ -80,8 +94,8 @@ fn entries(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     let gone: Vec<i64> = gone
         .query_map([ROWS], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let sql = "DELETE FROM entry WHERE (journal, position) IN
-                   (SELECT journal, position FROM entry WHERE journal = ? LIMIT ?)";
+    let sql = "DELETE FROM entry WHERE journal = ?1
+               AND position < (SELECT min(position) FROM entry WHERE journal = ?1) + ?2";
     let mut delete = transaction.prepare_cached(sql)?;
     let mut left = ROWS as usize;
     for id in &gone {

@@ -120,6 +120,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     )?;
     prepare(&mut connection, path, durability).map_err(|problem| match problem {
         Problem::Sqlite(error) => explain(path, &error),
+        Problem::Unusable(reason) => Error::Unavailable(format!("{} {reason}", path.display())),
         Problem::Unfit(reason) => Error::Corrupt(format!("{} {reason}", path.display())),
     })?;
     Ok(connection)
@@ -133,6 +134,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
 enum Problem {
     Sqlite(rusqlite::Error),
     Unfit(String),
+    Unusable(String),
 }
 
 impl From<rusqlite::Error> for Problem {
@@ -169,7 +171,13 @@ fn prepare(connection: &mut Connection, path: &Path, durability: Durability) -> 
         )));
     }
 
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Problem::Unusable(
+            "is on a file system without shared memory, such as a network's; choose a data directory on a local disk"
+                .into(),
+        ));
+    }
     connection.pragma_update(
         None,
         "synchronous",

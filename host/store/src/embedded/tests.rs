@@ -154,8 +154,8 @@ async fn an_epoch_is_kept_for_24_hours_and_for_as_long_as_its_scope_has_a_journa
         epoch,
         remaining: 0,
     };
-    commit(&view, "with", vec![acquire(1000), append(1, None)]).await;
-    commit(&view, "without", vec![acquire(1000)]).await;
+    commit(&view, "with", vec![acquire(60_000), append(1, None)]).await;
+    commit(&view, "without", vec![acquire(60_000)]).await;
 
     store.shared.clock.advance(DAY);
     // Any sweep would have deleted this one, too.
@@ -168,7 +168,7 @@ async fn an_epoch_is_kept_for_24_hours_and_for_as_long_as_its_scope_has_a_journa
     rows_become(&view, 1 + 2).await;
     assert_eq!((lease("with").await, lease("without").await), (free(1), free(0)));
     assert_eq!(
-        commit(&view, "with", vec![acquire(1000)]).await,
+        commit(&view, "with", vec![acquire(60_000)]).await,
         [Written::Epoch(2)]
     );
 }
