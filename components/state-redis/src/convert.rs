@@ -2,8 +2,7 @@
 
 use anyturn_state as port;
 
-use crate::bindings::anyturn::state::types;
-use crate::bindings::exports::anyturn::state::{queue, store};
+use crate::bindings::exports::anyturn::state::{queue, store, types};
 
 // ---- into the port ----------------------------------------------------------------------------------
 

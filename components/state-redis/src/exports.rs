@@ -6,7 +6,7 @@ use std::rc::Rc;
 use anyturn_state::schema::Client;
 use anyturn_state::{self as port, Queue as _, Store as _};
 
-use crate::bindings::anyturn::state::types::Error;
+use crate::bindings::exports::anyturn::state::types::Error;
 use crate::bindings::exports::anyturn::state::{queue, store};
 use crate::connection::{SpinRedis, open};
 
