@@ -22,7 +22,10 @@ pub struct Files<P> {
 impl<P: Platform> Files<P> {
     /// The assistants that a platform has mounted.
     pub fn new(platform: &P) -> Self {
-        Self { platform: platform.clone(), read: Rc::default() }
+        Self {
+            platform: platform.clone(),
+            read: Rc::default(),
+        }
     }
 
     /// Reads an assistant.
@@ -30,14 +33,21 @@ impl<P: Platform> Files<P> {
     /// # Errors
     /// When there is none with this name, or its file is wrong.
     pub fn read(&self, name: &str) -> Result<Assistant, LoadError> {
-        if let Some(assistant) = self.read.borrow().as_ref().filter(|assistant| assistant.name == name) {
+        if let Some(assistant) = self
+            .read
+            .borrow()
+            .as_ref()
+            .filter(|assistant| assistant.name == name)
+        {
             return Ok(assistant.clone());
         }
         let unknown = || LoadError::Unknown(name.to_owned());
         // A name is part of a path here.
         let named_well = !name.is_empty()
             && name.len() <= 64
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
         if !named_well {
             return Err(unknown());
         }
@@ -46,7 +56,11 @@ impl<P: Platform> Files<P> {
         let mut assistant = Assistant::parse(&format!("assistants/{file}"), &text)?;
         if let Some(prompt) = assistant.prompt_file().map(ToOwned::to_owned) {
             let text = self.text(&prompt)?.ok_or_else(|| {
-                finding(&file, "prompt_file", format!("the file `{prompt}` is not there, beside the assistant's"))
+                finding(
+                    &file,
+                    "prompt_file",
+                    format!("the file `{prompt}` is not there, beside the assistant's"),
+                )
             })?;
             assistant.set_prompt(&format!("assistants/{prompt}"), text)?;
         }
@@ -60,10 +74,16 @@ impl<P: Platform> Files<P> {
     /// When the folder cannot be read.
     pub fn names(&self) -> Result<Vec<String>, Problem> {
         let files = self.platform.list_files(FOLDER).map_err(|error| {
-            Problem::new(Kind::Internal, format!("The folder of the assistants cannot be read: {error}."))
+            Problem::new(
+                Kind::Internal,
+                format!("The folder of the assistants cannot be read: {error}."),
+            )
         })?;
-        let mut names: Vec<_> =
-            files.iter().filter_map(|file| file.strip_suffix(ENDING)).map(ToOwned::to_owned).collect();
+        let mut names: Vec<_> = files
+            .iter()
+            .filter_map(|file| file.strip_suffix(ENDING))
+            .map(ToOwned::to_owned)
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -88,7 +108,11 @@ impl<P: Platform> Assistants for Files<P> {
 fn finding(file: &str, key: &str, problem: String) -> AssistantError {
     AssistantError {
         file: format!("assistants/{file}"),
-        findings: vec![anyturn_engine::assistant::Finding { line: 1, key: key.to_owned(), problem }],
+        findings: vec![anyturn_engine::assistant::Finding {
+            line: 1,
+            key: key.to_owned(),
+            problem,
+        }],
     }
 }
 
@@ -102,7 +126,9 @@ pub fn invalid(error: &AssistantError) -> Problem {
             serde_json::json!({"line": finding.line, "key": finding.key, "problem": finding.problem})
         })
         .collect();
-    Problem::new(Kind::InvalidAssistant, error.to_string()).with("file", error.file.as_str()).with("findings", findings)
+    Problem::new(Kind::InvalidAssistant, error.to_string())
+        .with("file", error.file.as_str())
+        .with("findings", findings)
 }
 
 impl From<LoadError> for Problem {

@@ -17,6 +17,8 @@ spin_sdk::wasip3::http::service::export!(Component with_types_in spin_sdk::wasip
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let request = wire::incoming(request);
-        Ok(wire::outgoing(crate::handle::handle(&world::World, request).await))
+        Ok(wire::outgoing(
+            crate::handle::handle(&world::World, request).await,
+        ))
     }
 }

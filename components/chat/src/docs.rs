@@ -32,7 +32,10 @@ pub fn page(name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
         "" => Ok(file(headers, PAGE, "text/html; charset=utf-8")),
         "docs.js" => Ok(file(headers, SCRIPT, "text/javascript; charset=utf-8")),
         "docs.css" => Ok(file(headers, STYLE, "text/css; charset=utf-8")),
-        _ => Err(Problem::new(Kind::NotFound, format!("There is no file `{name}` in /docs."))),
+        _ => Err(Problem::new(
+            Kind::NotFound,
+            format!("There is no file `{name}` in /docs."),
+        )),
     }
 }
 
@@ -41,8 +44,11 @@ fn file(headers: &HeaderMap, text: &'static str, kind: &'static str) -> Response
     // Files change with the version only; while one is being developed, their length tells well enough.
     let tag = format!("\"{}-{:x}\"", env!("CARGO_PKG_VERSION"), text.len());
     let known = read::header(headers, "if-none-match").is_some_and(|tags| tags.contains(&tag));
-    let mut response =
-        if known { Response::new(Body::empty()) } else { Response::new(Body::from(text.as_bytes())) };
+    let mut response = if known {
+        Response::new(Body::empty())
+    } else {
+        Response::new(Body::from(text.as_bytes()))
+    };
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }

@@ -47,9 +47,17 @@ impl<'a, P: Platform> Exchange<'a, P> {
         let given = read::header(&parts.headers, "x-request-id").filter(|id| {
             (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
         });
-        let request_id =
-            given.map_or_else(|| format!("{:032x}", platform.environment().random()), ToOwned::to_owned);
-        Self { platform, parts, request_id, verdict: None, origin: Origin::Own }
+        let request_id = given.map_or_else(
+            || format!("{:032x}", platform.environment().random()),
+            ToOwned::to_owned,
+        );
+        Self {
+            platform,
+            parts,
+            request_id,
+            verdict: None,
+            origin: Origin::Own,
+        }
     }
 
     /// Judges the request's origin. Has to come first, before anything happens.
@@ -76,8 +84,11 @@ impl<'a, P: Platform> Exchange<'a, P> {
     /// When it cannot be resolved.
     pub async fn variable(&self, name: &'static str) -> Result<String, Problem> {
         self.platform.variable(name).await.map_err(|reason| {
-            Problem::new(Kind::Misconfigured, format!("The variable `{name}` cannot be read: {reason}."))
-                .with("variable", name)
+            Problem::new(
+                Kind::Misconfigured,
+                format!("The variable `{name}` cannot be read: {reason}."),
+            )
+            .with("variable", name)
         })
     }
 
@@ -110,13 +121,20 @@ impl<'a, P: Platform> Exchange<'a, P> {
         if matches!(config.mode(), Mode::Development(_)) {
             self.check_host()?;
         }
-        let credentials =
-            Credentials { authorization: self.header("authorization"), api_key: self.header("x-api-key") };
-        let identity = config.identify(&credentials, self.platform.environment().now()).map_err(|error| {
-            Problem::new(Kind::Unauthorized, sentence(&error.to_string()))
-                .header(header::WWW_AUTHENTICATE, error.www_authenticate())
-        })?;
-        Ok(Caller { identity, limit: config.rate_limit })
+        let credentials = Credentials {
+            authorization: self.header("authorization"),
+            api_key: self.header("x-api-key"),
+        };
+        let identity = config
+            .identify(&credentials, self.platform.environment().now())
+            .map_err(|error| {
+                Problem::new(Kind::Unauthorized, sentence(&error.to_string()))
+                    .header(header::WWW_AUTHENTICATE, error.www_authenticate())
+            })?;
+        Ok(Caller {
+            identity,
+            limit: config.rate_limit,
+        })
     }
 
     /// Where everybody is let in, everybody has to be on this machine.
@@ -150,7 +168,11 @@ impl<'a, P: Platform> Exchange<'a, P> {
         if writes.is_empty() && queries.is_empty() {
             return Ok(Vec::new());
         }
-        let done = self.platform.store().commit(&scope::user(caller.user()), writes, queries).await?;
+        let done = self
+            .platform
+            .store()
+            .commit(&scope::user(caller.user()), writes, queries)
+            .await?;
         if let (Some(limit), Some(Written::Counter(counter))) = (caller.limit, done.written.first()) {
             let verdict = limit.judge(*counter);
             self.verdict = Some(verdict);
@@ -176,7 +198,9 @@ impl<'a, P: Platform> Exchange<'a, P> {
         cors::put_headers(&self.origin, preflight, response);
         for (name, value) in self.verdict.iter().flat_map(Verdict::headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(HeaderName::from_static(name), value);
+                response
+                    .headers_mut()
+                    .insert(HeaderName::from_static(name), value);
             }
         }
         if self.parts.method == Method::HEAD {
@@ -189,7 +213,9 @@ impl<'a, P: Platform> Exchange<'a, P> {
 #[must_use]
 pub fn sentence(reason: &str) -> String {
     let mut letters = reason.chars();
-    let mut text: String = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    let mut text: String = letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
     }

@@ -44,7 +44,10 @@ where
     let route = route::find(&parts.method, parts.uri.path()).map_err(|nowhere| match nowhere {
         Nowhere::NotFound => Problem::new(
             Kind::NotFound,
-            format!("There is nothing at `{}`; /docs describes what there is.", parts.uri.path()),
+            format!(
+                "There is nothing at `{}`; /docs describes what there is.",
+                parts.uri.path()
+            ),
         ),
         Nowhere::Method(allow) => Problem::new(
             Kind::MethodNotAllowed,

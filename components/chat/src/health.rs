@@ -55,11 +55,16 @@ pub struct ModelHealth {
 /// Answers: 200 when turns can be taken, 503 when not.
 pub async fn answer<P: Platform>(platform: &P) -> Response {
     let probe = vec![Query::Counter("probe".to_owned())];
-    let (store, model) =
-        futures::join!(platform.store().read("health", probe), platform.describe_model());
+    let (store, model) = futures::join!(platform.store().read("health", probe), platform.describe_model());
     let store = match store {
-        Ok(_) => Dependency { status: "ok", reason: None },
-        Err(error) => Dependency { status: "unavailable", reason: Some(error.to_string()) },
+        Ok(_) => Dependency {
+            status: "ok",
+            reason: None,
+        },
+        Err(error) => Dependency {
+            status: "unavailable",
+            reason: Some(error.to_string()),
+        },
     };
     let model = match model {
         Ok(description) => ModelHealth {
@@ -69,11 +74,27 @@ pub async fn answer<P: Platform>(platform: &P) -> Response {
             remote: Some(description.remote),
             reason: None,
         },
-        Err(reason) => {
-            ModelHealth { status: "misconfigured", provider: None, model: None, remote: None, reason: Some(reason) }
-        }
+        Err(reason) => ModelHealth {
+            status: "misconfigured",
+            provider: None,
+            model: None,
+            remote: None,
+            reason: Some(reason),
+        },
     };
     let well = store.status == "ok" && model.status == "ok";
-    let (status, code) = if well { ("ok", StatusCode::OK) } else { ("degraded", StatusCode::SERVICE_UNAVAILABLE) };
-    respond::json(code, &Health { status, store, model, version: env!("CARGO_PKG_VERSION") })
+    let (status, code) = if well {
+        ("ok", StatusCode::OK)
+    } else {
+        ("degraded", StatusCode::SERVICE_UNAVAILABLE)
+    };
+    respond::json(
+        code,
+        &Health {
+            status,
+            store,
+            model,
+            version: env!("CARGO_PKG_VERSION"),
+        },
+    )
 }

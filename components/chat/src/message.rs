@@ -9,10 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 fn media_type(url: &str) -> Option<&'static str> {
     if let Some(data) = url.strip_prefix("data:") {
         let given = data.split([';', ',']).next().unwrap_or_default();
-        return ["image/png", "image/jpeg", "image/webp", "image/gif"].into_iter().find(|known| *known == given);
+        return ["image/png", "image/jpeg", "image/webp", "image/gif"]
+            .into_iter()
+            .find(|known| *known == given);
     }
     let path = url.split(['?', '#']).next().unwrap_or_default();
-    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let ending = path
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
     Some(match ending.as_deref() {
         Some("jpg" | "jpeg") => "image/jpeg",
         Some("webp") => "image/webp",
@@ -31,8 +35,12 @@ pub fn image(url: &str) -> Result<Part, &'static str> {
         None if url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) => {}
         _ => return Err("A picture's address begins with `https://`, or is a `data:` URL in Base64."),
     }
-    let media_type = media_type(url).ok_or("A picture is of the type image/png, image/jpeg, image/webp or image/gif.")?;
-    Ok(Part::Image { media_type: media_type.to_owned(), url: url.to_owned() })
+    let media_type =
+        media_type(url).ok_or("A picture is of the type image/png, image/jpeg, image/webp or image/gif.")?;
+    Ok(Part::Image {
+        media_type: media_type.to_owned(),
+        url: url.to_owned(),
+    })
 }
 
 /// A text.
@@ -44,7 +52,9 @@ pub fn text(text: impl Into<String>) -> Part {
 /// Whether there is anything in it to answer.
 #[must_use]
 pub fn is_empty(parts: &[Part]) -> bool {
-    parts.iter().all(|part| matches!(part, Part::Text { text } if text.trim().is_empty()))
+    parts
+        .iter()
+        .all(|part| matches!(part, Part::Text { text } if text.trim().is_empty()))
 }
 
 #[cfg(test)]
@@ -58,10 +68,20 @@ mod tests {
             ("https://x.example/a", "image/png"),
             ("data:image/webp;base64,AAAA", "image/webp"),
         ] {
-            let Part::Image { media_type, .. } = image(url).unwrap() else { panic!("no picture") };
+            let Part::Image { media_type, .. } = image(url).unwrap() else {
+                panic!("no picture")
+            };
             assert_eq!(media_type, expected, "{url}");
         }
-        for bad in ["http://x.example/a.png", "https://", "file:///etc/passwd", "data:image/png,AA", "data:image/png;base64,A", "data:image/png;base64,", "data:text/html;base64,AAAA"] {
+        for bad in [
+            "http://x.example/a.png",
+            "https://",
+            "file:///etc/passwd",
+            "data:image/png,AA",
+            "data:image/png;base64,A",
+            "data:image/png;base64,",
+            "data:text/html;base64,AAAA",
+        ] {
             assert!(image(bad).is_err(), "{bad}");
         }
     }

@@ -51,18 +51,30 @@ pub async fn check_server<P: Platform>(exchange: &Exchange<'_, P>, server: &str)
     let listed = exchange.variable("tool_servers").await?;
     let known = if listed.trim().is_empty() {
         let files = Files::new(exchange.platform);
-        files.names()?.iter().filter_map(|name| files.read(name).ok()).any(|assistant| {
-            assistant.tools.iter().any(|source| !source.external && source.server == server)
-        })
+        files
+            .names()?
+            .iter()
+            .filter_map(|name| files.read(name).ok())
+            .any(|assistant| {
+                assistant
+                    .tools
+                    .iter()
+                    .any(|source| !source.external && source.server == server)
+            })
     } else {
         listed.split([',', ' ']).any(|name| name == server)
     };
     // The name becomes part of an address.
-    let named_well = server.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let named_well = server
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if known && named_well {
         return Ok(());
     }
-    Err(Problem::new(Kind::UnknownTool, format!("No tool server named `{server}` has an API here.")))
+    Err(Problem::new(
+        Kind::UnknownTool,
+        format!("No tool server named `{server}` has an API here."),
+    ))
 }
 
 /// Passes a request on.
@@ -78,7 +90,10 @@ pub async fn pass<P: Platform>(
 ) -> Result<Response, Problem> {
     let request = outgoing(exchange.parts, &exchange.request_id, caller, server, path, body)?;
     let response = exchange.platform.send(request).await.map_err(|error| {
-        Problem::new(Kind::ToolUnavailable, format!("The tool server `{server}` did not answer: {error}."))
+        Problem::new(
+            Kind::ToolUnavailable,
+            format!("The tool server `{server}` did not answer: {error}."),
+        )
     })?;
     let (mut parts, body) = response.into_parts();
     for name in KEPT_BACK {
@@ -96,7 +111,10 @@ fn outgoing(
     path: &str,
     body: Bytes,
 ) -> Result<http::Request<Bytes>, Problem> {
-    let query = parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let query = parts
+        .uri
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
     let mut request = http::Request::new(body);
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = tools::internal(server, &format!("{path}{query}"))
@@ -130,7 +148,11 @@ fn outgoing(
 
 /// Removes headers that only we may set.
 fn strip_ours(headers: &mut HeaderMap) {
-    let ours: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("anyturn-")).cloned().collect();
+    let ours: Vec<_> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("anyturn-"))
+        .cloned()
+        .collect();
     for name in ours {
         headers.remove(name);
     }
@@ -150,7 +172,9 @@ where
         self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
-        std::pin::Pin::new(&mut self.get_mut().0).poll_frame(cx).map_err(|error| error.to_string().into())
+        std::pin::Pin::new(&mut self.get_mut().0)
+            .poll_frame(cx)
+            .map_err(|error| error.to_string().into())
     }
 
     fn is_end_stream(&self) -> bool {

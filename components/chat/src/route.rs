@@ -59,9 +59,22 @@ pub enum Dialect {
 /// The dialect of a path, also of one that leads nowhere.
 #[must_use]
 pub fn dialect(path: &str) -> Dialect {
-    let openai = ["/v1/chat", "/v1/models", "/v1/completions", "/v1/responses", "/v1/embeddings"];
-    let is_under = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if openai.iter().any(|prefix| is_under(&prefix)) { Dialect::OpenAi } else { Dialect::Native }
+    let openai = [
+        "/v1/chat",
+        "/v1/models",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+    ];
+    let is_under = |prefix: &&str| {
+        path.strip_prefix(*prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if openai.iter().any(|prefix| is_under(&prefix)) {
+        Dialect::OpenAi
+    } else {
+        Dialect::Native
+    }
 }
 
 /// Finds the route. `HEAD` leads where `GET` does.
@@ -112,7 +125,11 @@ fn only<'a>(
     route: Route<'a>,
 ) -> Result<Route<'a>, Nowhere> {
     let head = method == Method::HEAD && wanted == Method::GET;
-    if method == wanted || head { Ok(route) } else { Err(Nowhere::Method(allow)) }
+    if method == wanted || head {
+        Ok(route)
+    } else {
+        Err(Nowhere::Method(allow))
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +145,11 @@ mod tests {
             (Method::GET, "/docs", Route::Docs("")),
             (Method::GET, "/docs/docs.js", Route::Docs("docs.js")),
             (Method::GET, "/v1/assistants", Route::Assistants),
-            (Method::POST, "/v1/assistants/tasks/turns", Route::NewTurn("tasks")),
+            (
+                Method::POST,
+                "/v1/assistants/tasks/turns",
+                Route::NewTurn("tasks"),
+            ),
             (Method::GET, "/v1/sessions", Route::Sessions),
             (Method::GET, "/v1/sessions/s", Route::Session("s")),
             (Method::DELETE, "/v1/sessions/s", Route::DeleteSession("s")),
@@ -136,8 +157,22 @@ mod tests {
             (Method::POST, "/v1/chat/completions", Route::Completions),
             (Method::GET, "/v1/models", Route::Models),
             (Method::GET, "/v1/models/tasks", Route::Model("tasks")),
-            (Method::PATCH, "/api/tasks/7", Route::Tool { server: "tasks", path: "/tasks/7" }),
-            (Method::GET, "/api/tasks", Route::Tool { server: "tasks", path: "/tasks" }),
+            (
+                Method::PATCH,
+                "/api/tasks/7",
+                Route::Tool {
+                    server: "tasks",
+                    path: "/tasks/7",
+                },
+            ),
+            (
+                Method::GET,
+                "/api/tasks",
+                Route::Tool {
+                    server: "tasks",
+                    path: "/tasks",
+                },
+            ),
         ] {
             assert_eq!(find(&method, path), Ok(route), "{method} {path}");
         }
@@ -145,9 +180,19 @@ mod tests {
 
     #[test]
     fn what_is_no_route_leads_nowhere() {
-        for path in
-            ["/", "", "*", "/v1", "/v1/", "/v1/sessions/", "/v1/sessions//turns", "/api/", "/api", "/v1/a/b/c/d/e", "/healthy"]
-        {
+        for path in [
+            "/",
+            "",
+            "*",
+            "/v1",
+            "/v1/",
+            "/v1/sessions/",
+            "/v1/sessions//turns",
+            "/api/",
+            "/api",
+            "/v1/a/b/c/d/e",
+            "/healthy",
+        ] {
             assert_eq!(find(&Method::GET, path), Err(Nowhere::NotFound), "{path}");
         }
     }
@@ -160,13 +205,22 @@ mod tests {
             (Method::GET, "/v1/assistants/tasks/turns", "POST"),
             (Method::PUT, "/v1/sessions/s", "GET, HEAD, DELETE"),
         ] {
-            assert_eq!(find(&method, path), Err(Nowhere::Method(allow)), "{method} {path}");
+            assert_eq!(
+                find(&method, path),
+                Err(Nowhere::Method(allow)),
+                "{method} {path}"
+            );
         }
     }
 
     #[test]
     fn clients_of_openai_are_told_errors_in_their_own_words() {
-        for path in ["/v1/chat/completions", "/v1/models", "/v1/models/x", "/v1/embeddings"] {
+        for path in [
+            "/v1/chat/completions",
+            "/v1/models",
+            "/v1/models/x",
+            "/v1/embeddings",
+        ] {
             assert_eq!(dialect(path), Dialect::OpenAi, "{path}");
         }
         for path in ["/v1/sessions", "/v1/modelsx", "/api/tasks", "/"] {

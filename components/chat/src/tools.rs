@@ -19,7 +19,11 @@ use serde_json::Value;
 use crate::platform::{Platform, SendError};
 
 /// How servers know us.
-const US: Implementation = Implementation { name: "anyturn", title: Some("anyturn"), version: env!("CARGO_PKG_VERSION") };
+const US: Implementation = Implementation {
+    name: "anyturn",
+    title: Some("anyturn"),
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Who is asking.
 pub const USER: &str = "anyturn-user";
@@ -38,7 +42,12 @@ pub fn internal(server: &str, path: &str) -> String {
 
 /// Puts who is asking into the headers of a request to a tool.
 pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
-    let Caller { user, roles, session, timezone } = caller;
+    let Caller {
+        user,
+        roles,
+        session,
+        timezone,
+    } = caller;
     for (name, value) in [
         (USER, user.as_str()),
         (ROLES, &roles.join(",")),
@@ -70,20 +79,32 @@ struct Mirrored {
 impl<P: Platform> Servers<P> {
     /// The servers that a platform reaches.
     pub fn new(platform: &P) -> Self {
-        Self { platform: platform.clone(), told: Rc::default(), mirrored: Rc::default() }
+        Self {
+            platform: platform.clone(),
+            told: Rc::default(),
+            mirrored: Rc::default(),
+        }
     }
 
     /// Takes over which servers elsewhere an assistant tells who is asking.
     pub fn allow(&self, assistant: &Assistant) {
-        let told = assistant.tools.iter().filter(|source| source.external && source.forward_user);
+        let told = assistant
+            .tools
+            .iter()
+            .filter(|source| source.external && source.forward_user);
         *self.told.borrow_mut() = told.map(|source| source.server.clone()).collect();
     }
 
     fn client(&self, server: &str, caller: &Caller) -> Result<Client, ToolError> {
         let external = server.contains("://");
-        let address = if external { server.to_owned() } else { internal(server, "/mcp") };
-        let address: Uri =
-            address.parse().map_err(|_| ToolError::NotRun(format!("`{server}` is no address of a tool server")))?;
+        let address = if external {
+            server.to_owned()
+        } else {
+            internal(server, "/mcp")
+        };
+        let address: Uri = address
+            .parse()
+            .map_err(|_| ToolError::NotRun(format!("`{server}` is no address of a tool server")))?;
         let mut client = Client::new(US, address);
         if !external || self.told.borrow().iter().any(|told| told == server) {
             let mut headers = HeaderMap::new();
@@ -100,11 +121,22 @@ impl<P: Platform> Servers<P> {
 
 impl<P: Platform> Tools for Servers<P> {
     async fn list(&self, server: &str, caller: &Caller) -> Result<Vec<ToolDefinition>, ToolError> {
-        let tools: Vec<Tool<Value>> =
-            self.client(server, caller)?.list_tools(&Sending(&self.platform)).await.map_err(|error| failure(server, error))?;
+        let tools: Vec<Tool<Value>> = self
+            .client(server, caller)?
+            .list_tools(&Sending(&self.platform))
+            .await
+            .map_err(|error| failure(server, error))?;
         let mut definitions = Vec::with_capacity(tools.len());
         for tool in tools {
-            let Tool { name, title, description, input_schema, annotations, meta, mirrored } = tool;
+            let Tool {
+                name,
+                title,
+                description,
+                input_schema,
+                annotations,
+                meta,
+                mirrored,
+            } = tool;
             if !mirrored.is_empty() {
                 self.mirrored.borrow_mut().push(Mirrored {
                     server: server.to_owned(),
@@ -118,7 +150,10 @@ impl<P: Platform> Tools for Servers<P> {
                 examples: meta
                     .examples
                     .into_iter()
-                    .map(|example| Example { utterance: example.utterance, arguments: example.arguments })
+                    .map(|example| Example {
+                        utterance: example.utterance,
+                        arguments: example.arguments,
+                    })
                     .collect(),
                 name,
                 description,
@@ -129,7 +164,11 @@ impl<P: Platform> Tools for Servers<P> {
     }
 
     async fn call(&self, server: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError> {
-        let Invocation { tool, arguments, idempotency_key } = call;
+        let Invocation {
+            tool,
+            arguments,
+            idempotency_key,
+        } = call;
         let arguments = serde_json::value::to_raw_value(&arguments)
             .map_err(|error| ToolError::NotRun(format!("the arguments cannot be written: {error}")))?;
         let mirrored: Vec<_> = self
@@ -139,8 +178,9 @@ impl<P: Platform> Tools for Servers<P> {
             .filter(|known| known.server == server && known.tool == tool)
             .flat_map(|known| known.headers.clone())
             .collect();
-        let call =
-            CallTool::new(&tool, &arguments).with_idempotency_key(&idempotency_key).with_mirrored(&mirrored);
+        let call = CallTool::new(&tool, &arguments)
+            .with_idempotency_key(&idempotency_key)
+            .with_mirrored(&mirrored);
         let result = self
             .client(server, caller)?
             .call_tool(&Sending(&self.platform), call)
@@ -148,7 +188,9 @@ impl<P: Platform> Tools for Servers<P> {
             .map_err(|error| failure(server, error))?;
         Ok(ToolOutcome {
             content: result.text(),
-            structured: result.structured.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            structured: result
+                .structured
+                .and_then(|raw| serde_json::from_str(raw.get()).ok()),
             is_error: result.is_error,
             inverse: result.meta.inverse.map(|inverse| Inverse {
                 tool: inverse.tool,
@@ -167,7 +209,10 @@ fn effect(annotations: &Annotations) -> Effect {
     } else {
         EffectClass::Unprotected
     };
-    Effect { class, destructive: annotations.is_destructive() }
+    Effect {
+        class,
+        destructive: annotations.is_destructive(),
+    }
 }
 
 fn failure(server: &str, error: ClientError<SendError>) -> ToolError {
@@ -176,7 +221,11 @@ fn failure(server: &str, error: ClientError<SendError>) -> ToolError {
         other => other.proves_not_run(),
     };
     let text = format!("`{server}`: {error}");
-    if not_run { ToolError::NotRun(text) } else { ToolError::Unknown(text) }
+    if not_run {
+        ToolError::NotRun(text)
+    } else {
+        ToolError::Unknown(text)
+    }
 }
 
 /// A platform as a transport for MCP.

@@ -22,12 +22,8 @@ use crate::platform::Platform;
 use crate::tools::Servers;
 
 /// The engine over a platform's ports.
-pub type PlatformEngine<P> = Engine<
-    <P as Platform>::Store,
-    <P as Platform>::Model,
-    Servers<P>,
-    <P as Platform>::Environment,
->;
+pub type PlatformEngine<P> =
+    Engine<<P as Platform>::Store, <P as Platform>::Model, Servers<P>, <P as Platform>::Environment>;
 
 /// Somebody who writes a turn down in a dialect.
 pub trait Writer: 'static {
@@ -83,13 +79,17 @@ pub async fn admit<P: Platform>(
         SessionTarget::Detached { .. } => Vec::new(),
     };
     let counted = exchange.count(caller, writes, Vec::new()).await;
-    let admitted =
-        Admitted { platform: exchange.platform.clone(), servers: Servers::new(exchange.platform), files, request };
+    let admitted = Admitted {
+        platform: exchange.platform.clone(),
+        servers: Servers::new(exchange.platform),
+        files,
+        request,
+    };
     match counted {
         Ok(_) => Ok(admitted),
         Err(problem) => {
             if problem.kind == Kind::RateLimited {
-                admitted.unlist().await;
+                Listed::of(&admitted.request).remove(&admitted.platform).await;
             }
             Err(problem)
         }
@@ -113,8 +113,12 @@ impl<P: Platform> Admitted<P> {
         let clock = Ticking(self.platform.environment().clone());
         let (sender, events) = sse::stream(Box::new(clock));
         let (begun, has_begun) = oneshot::channel();
-        let telling =
-            Telling(RefCell::new(Inner { writer, held: String::new(), begun: Some(begun), sender }));
+        let telling = Telling(RefCell::new(Inner {
+            writer,
+            held: String::new(),
+            begun: Some(begun),
+            sender,
+        }));
         let platform = self.platform.clone();
         platform.spawn(async move {
             let outcome = self.drive(&telling).await;
@@ -128,10 +132,15 @@ impl<P: Platform> Admitted<P> {
     }
 
     async fn drive(self, sink: &impl Sink) -> Result<Turn, Problem> {
-        let engine = engine(&self.platform, self.servers.clone());
-        let loading = Loading { files: &self.files, servers: &self.servers };
-        let request = self.request.clone();
-        match engine.turn(&loading, request, sink).await {
+        let Self {
+            platform,
+            files,
+            servers,
+            request,
+        } = self;
+        let listed = Listed::of(&request);
+        let engine = engine(&platform, servers.clone());
+        match engine.turn(&Loading { files, servers }, request, sink).await {
             Ok(turn) => Ok(turn),
             Err(error) => {
                 // A session that was listed for this turn and never came to be.
@@ -139,31 +148,44 @@ impl<P: Platform> Admitted<P> {
                     error,
                     TurnError::UnknownAssistant(_) | TurnError::Assistant(_) | TurnError::InvalidMessage(_)
                 ) {
-                    self.unlist().await;
+                    listed.remove(&platform).await;
                 }
                 Err(problem(error))
             }
         }
     }
+}
 
-    /// Takes a new session from the list again. That it stays there if this fails does no harm: lists skip sessions
-    /// that do not exist.
-    async fn unlist(&self) {
-        if let SessionTarget::New { id } = &self.request.session {
-            let write: Write = session_index::remove(id);
-            let scope = anyturn_engine::scope::user(&self.request.user);
-            let _ = self.platform.store().commit(&scope, vec![write], Vec::new()).await;
+/// A new session that was put into its user's list before it came to be.
+struct Listed(Option<(String, Write)>);
+
+impl Listed {
+    fn of(request: &TurnRequest) -> Self {
+        Self(match &request.session {
+            SessionTarget::New { id } => Some((
+                anyturn_engine::scope::user(&request.user),
+                session_index::remove(id),
+            )),
+            _ => None,
+        })
+    }
+
+    /// Takes it from the list again. That it stays there if this fails does no harm: lists skip sessions that do not
+    /// exist.
+    async fn remove<P: Platform>(self, platform: &P) {
+        if let Some((scope, write)) = self.0 {
+            let _ = platform.store().commit(&scope, vec![write], Vec::new()).await;
         }
     }
 }
 
 /// Loads assistants for the engine, and lets the tool servers know which of them may know who is asking.
-struct Loading<'a, P> {
-    files: &'a Files<P>,
-    servers: &'a Servers<P>,
+struct Loading<P> {
+    files: Files<P>,
+    servers: Servers<P>,
 }
 
-impl<P: Platform> anyturn_engine::Assistants for Loading<'_, P> {
+impl<P: Platform> anyturn_engine::Assistants for Loading<P> {
     async fn load(&self, name: &str) -> Result<Assistant, anyturn_engine::LoadError> {
         let assistant = self.files.read(name)?;
         self.servers.allow(&assistant);

@@ -13,7 +13,13 @@ use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 use crate::platform::ModelDescription;
 use bindings::anyturn::model::chat as wit;
 
-#[allow(missing_docs, unsafe_code, unused_qualifications, clippy::all, clippy::restriction)]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unused_qualifications,
+    clippy::all,
+    clippy::restriction
+)]
 mod bindings {
     spin_sdk::wit_bindgen::generate!({
         path: "../../wit/model",
@@ -32,8 +38,16 @@ pub struct Imported;
 
 /// What is configured.
 pub async fn describe() -> Result<ModelDescription, String> {
-    let wit::Description { provider, model, remote } = wit::describe().await?;
-    Ok(ModelDescription { provider, model, remote })
+    let wit::Description {
+        provider,
+        model,
+        remote,
+    } = wit::describe().await?;
+    Ok(ModelDescription {
+        provider,
+        model,
+        remote,
+    })
 }
 
 impl Model for Imported {
@@ -41,7 +55,10 @@ impl Model for Imported {
 
     async fn complete(&self, request: ModelRequest) -> Result<Arriving, ModelError> {
         let events = wit::complete(into_request(request)).await.map_err(error)?;
-        Ok(Arriving { events, ready: VecDeque::new() })
+        Ok(Arriving {
+            events,
+            ready: VecDeque::new(),
+        })
     }
 }
 
@@ -92,7 +109,11 @@ fn event(event: wit::Event) -> ModelEvent {
 }
 
 fn error(error: wit::Error) -> ModelError {
-    let wit::Error { kind, message, retry_after } = error;
+    let wit::Error {
+        kind,
+        message,
+        retry_after,
+    } = error;
     let kind = match kind {
         wit::ErrorKind::InvalidRequest => ModelErrorKind::InvalidRequest,
         wit::ErrorKind::Unauthorized => ModelErrorKind::Unauthorized,
@@ -104,16 +125,39 @@ fn error(error: wit::Error) -> ModelError {
         wit::ErrorKind::Timeout => ModelErrorKind::Timeout,
         wit::ErrorKind::Protocol => ModelErrorKind::Protocol,
     };
-    ModelError { kind, message, retry_after }
+    ModelError {
+        kind,
+        message,
+        retry_after,
+    }
 }
 
 fn into_request(request: ModelRequest) -> wit::Request {
-    let ModelRequest { purpose, messages, tools, tools_allowed, options, local_time, user } = request;
-    let ModelOptions { model, temperature, top_p, max_output_tokens, stop, seed } = options;
+    let ModelRequest {
+        purpose,
+        messages,
+        tools,
+        tools_allowed,
+        options,
+        local_time,
+        user,
+    } = request;
+    let ModelOptions {
+        model,
+        temperature,
+        top_p,
+        max_output_tokens,
+        stop,
+        seed,
+    } = options;
     wit::Request {
         purpose,
         messages: messages.into_iter().map(message).collect(),
-        tool_choice: if tools_allowed && !tools.is_empty() { wit::ToolChoice::Auto } else { wit::ToolChoice::None },
+        tool_choice: if tools_allowed && !tools.is_empty() {
+            wit::ToolChoice::Auto
+        } else {
+            wit::ToolChoice::None
+        },
         tools: tools.into_iter().map(tool).collect(),
         options: wit::Options {
             model,
@@ -157,21 +201,35 @@ fn part(part: Part) -> wit::Part {
         Part::ToolCall(ToolCall { id, name, arguments }) => {
             wit::Part::ToolCall(wit::ToolCall { id, name, arguments })
         }
-        Part::ToolResult(ToolResult { call_id, content, is_error }) => {
-            wit::Part::ToolResult(wit::ToolResult { call_id, content, is_error })
-        }
+        Part::ToolResult(ToolResult {
+            call_id,
+            content,
+            is_error,
+        }) => wit::Part::ToolResult(wit::ToolResult {
+            call_id,
+            content,
+            is_error,
+        }),
     }
 }
 
 fn tool(tool: ModelTool) -> wit::Tool {
-    let ModelTool { name, description, parameters, examples } = tool;
+    let ModelTool {
+        name,
+        description,
+        parameters,
+        examples,
+    } = tool;
     wit::Tool {
         name,
         description,
         parameters: parameters.to_string(),
         examples: examples
             .into_iter()
-            .map(|Example { utterance, arguments }| wit::Example { utterance, arguments: arguments.to_string() })
+            .map(|Example { utterance, arguments }| wit::Example {
+                utterance,
+                arguments: arguments.to_string(),
+            })
             .collect(),
     }
 }

@@ -22,10 +22,15 @@ pub type RequestBody = http_body_util::Either<IncomingRequestBody, http_body_uti
 /// A request as it came. The host has checked it; what cannot be represented is left out.
 pub fn incoming(request: types::Request) -> http::Request<RequestBody> {
     let method = request.get_method().try_into().unwrap_or_default();
-    let uri = request.get_path_with_query().and_then(|path| path.parse().ok()).unwrap_or_else(|| Uri::from_static("/"));
+    let uri = request
+        .get_path_with_query()
+        .and_then(|path| path.parse().ok())
+        .unwrap_or_else(|| Uri::from_static("/"));
     let mut headers = headers(request.get_headers());
     if !headers.contains_key(header::HOST)
-        && let Some(Ok(host)) = request.get_authority().map(|authority| HeaderValue::from_str(&authority))
+        && let Some(Ok(host)) = request
+            .get_authority()
+            .map(|authority| HeaderValue::from_str(&authority))
     {
         headers.insert(header::HOST, host);
     }
@@ -52,8 +57,10 @@ fn headers(fields: Fields) -> HeaderMap {
 }
 
 fn fields(headers: &HeaderMap) -> Fields {
-    let list: Vec<_> =
-        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    let list: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
     // Names that the host keeps to itself do not occur; if one did, the answer would go out without headers.
     Fields::from_list(&list).unwrap_or_else(|_| Fields::new())
 }
@@ -66,7 +73,8 @@ pub fn outgoing(response: Response) -> types::Response {
         && parts.status != StatusCode::NO_CONTENT
         && parts.status != StatusCode::NOT_MODIFIED
     {
-        head.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+        head.entry(header::CONTENT_LENGTH)
+            .or_insert(HeaderValue::from(length));
     }
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
     let contents = if body.is_end_stream() {
@@ -82,7 +90,9 @@ pub fn outgoing(response: Response) -> types::Response {
                     Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                     Some(Err(error)) => {
                         // The length is not known to be right any more: the connection has to break.
-                        let _ = trailers.write(Err(ErrorCode::InternalError(Some(error.to_string())))).await;
+                        let _ = trailers
+                            .write(Err(ErrorCode::InternalError(Some(error.to_string()))))
+                            .await;
                         return;
                     }
                 };
@@ -129,9 +139,13 @@ pub async fn send(request: http::Request<Bytes>) -> Result<http::Response<Incomi
         .set_method(&parts.method.into())
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(parts.uri.authority().map(http::uri::Authority::as_str)))
-        .and_then(|()| request.set_path_with_query(parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str)))
+        .and_then(|()| {
+            request.set_path_with_query(parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str))
+        })
         .map_err(|()| SendError::NotSent(format!("the host does not take the address {}", parts.uri)))?;
-    let response = spin_sdk::wasip3::http::client::send(request).await.map_err(|code| send_error(&code))?;
+    let response = spin_sdk::wasip3::http::client::send(request)
+        .await
+        .map_err(|code| send_error(&code))?;
     let status = StatusCode::from_u16(response.get_status_code()).unwrap_or(StatusCode::BAD_GATEWAY);
     let head = headers(response.get_headers());
     let body = IncomingResponseBody::new(response).map_err(|code| SendError::Unknown(code.to_string()))?;

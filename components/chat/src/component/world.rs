@@ -64,10 +64,15 @@ impl Platform for World {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
     }
 
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<IncomingResponseBody>, SendError> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<IncomingResponseBody>, SendError> {
         wire::send(request).await
     }
 

@@ -30,8 +30,14 @@ pub enum Origin {
 #[must_use]
 pub fn foreign<'a>(headers: &'a HeaderMap, uri: &Uri) -> Option<&'a HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
-    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
-    let forwarded = headers.get("x-forwarded-host").and_then(|host| host.to_str().ok());
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, rest)| rest);
+    let forwarded = headers
+        .get("x-forwarded-host")
+        .and_then(|host| host.to_str().ok());
     let own = authority.is_some() && (authority == host(headers, uri) || authority == forwarded);
     (!own).then_some(origin)
 }
@@ -53,7 +59,9 @@ pub fn is_loopback(host: &str) -> bool {
     };
     name.eq_ignore_ascii_case("localhost")
         || name.to_ascii_lowercase().ends_with(".localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Judges a foreign origin by the variable `cors_origins`: origins separated by commas or blanks, or `*`.
@@ -62,7 +70,9 @@ pub fn is_loopback(host: &str) -> bool {
 /// When it is not on the list.
 pub fn judge(origin: &HeaderValue, list: &str) -> Result<Origin, Problem> {
     let listed = |name: &str| {
-        list.split([',', ' ', '\n']).map(|entry| entry.trim().trim_end_matches('/')).any(|entry| entry == name)
+        list.split([',', ' ', '\n'])
+            .map(|entry| entry.trim().trim_end_matches('/'))
+            .any(|entry| entry == name)
     };
     match origin.to_str() {
         Ok(name) if name != "null" && listed(name) => Ok(Origin::Allowed(origin.clone())),
@@ -90,18 +100,27 @@ pub fn put_headers(origin: &Origin, preflight: bool, response: &mut Response) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, name.clone());
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if preflight {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOW_METHODS));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOW_HEADERS));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static(ALLOW_METHODS),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(ALLOW_HEADERS),
+        );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
     } else {
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSE_HEADERS));
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSE_HEADERS),
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::foreign as cross;
+    use super::*;
 
     fn headers(origin: &'static str, host: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -128,10 +147,24 @@ mod tests {
 
     #[test]
     fn this_machine_is_known_by_its_own_names_only() {
-        for own in ["localhost", "LOCALHOST:3000", "chat.localhost:1", "127.0.0.1:3000", "127.9.9.9", "[::1]:3000"] {
+        for own in [
+            "localhost",
+            "LOCALHOST:3000",
+            "chat.localhost:1",
+            "127.0.0.1:3000",
+            "127.9.9.9",
+            "[::1]:3000",
+        ] {
             assert!(is_loopback(own), "{own}");
         }
-        for other in ["", "evil.example", "localhost.evil.example:3000", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"] {
+        for other in [
+            "",
+            "evil.example",
+            "localhost.evil.example:3000",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::2]",
+        ] {
             assert!(!is_loopback(other), "{other}");
         }
     }
@@ -143,7 +176,12 @@ mod tests {
         let judge = |list| judge(&origin, list).map_err(|problem| problem.kind);
         assert_eq!(judge("https://x.example, https://app.example/"), allowed);
         assert_eq!(judge("*"), Ok(Origin::Allowed(HeaderValue::from_static("*"))));
-        for list in ["", "https://app.example.evil", "http://app.example", "https://app"] {
+        for list in [
+            "",
+            "https://app.example.evil",
+            "http://app.example",
+            "https://app",
+        ] {
             assert_eq!(judge(list), Err(Kind::OriginNotAllowed), "{list}");
         }
     }

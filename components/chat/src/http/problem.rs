@@ -70,36 +70,82 @@ impl Kind {
         use StatusCode as S;
         match self {
             Kind::NotFound => ("not-found", "There is nothing here", S::NOT_FOUND),
-            Kind::MethodNotAllowed => ("method-not-allowed", "The method does not exist here", S::METHOD_NOT_ALLOWED),
+            Kind::MethodNotAllowed => (
+                "method-not-allowed",
+                "The method does not exist here",
+                S::METHOD_NOT_ALLOWED,
+            ),
             Kind::BodyTooLarge => ("body-too-large", "The body is too large", S::PAYLOAD_TOO_LARGE),
-            Kind::UnsupportedMediaType => {
-                ("unsupported-media-type", "The body must be JSON", S::UNSUPPORTED_MEDIA_TYPE)
-            }
+            Kind::UnsupportedMediaType => (
+                "unsupported-media-type",
+                "The body must be JSON",
+                S::UNSUPPORTED_MEDIA_TYPE,
+            ),
             Kind::MalformedJson => ("malformed-json", "The body is not JSON", S::BAD_REQUEST),
             Kind::InvalidHeader => ("invalid-header", "A header is not valid", S::BAD_REQUEST),
             Kind::InvalidRequest => ("invalid-request", "A value is not valid", S::UNPROCESSABLE_ENTITY),
-            Kind::InvalidMessage => ("invalid-message", "The message cannot be taken", S::UNPROCESSABLE_ENTITY),
+            Kind::InvalidMessage => (
+                "invalid-message",
+                "The message cannot be taken",
+                S::UNPROCESSABLE_ENTITY,
+            ),
             Kind::Unauthorized => ("unauthorized", "Who is calling is not known", S::UNAUTHORIZED),
             Kind::OriginNotAllowed => ("origin-not-allowed", "The origin is not allowed", S::FORBIDDEN),
             Kind::RateLimited => ("rate-limited", "Too many requests", S::TOO_MANY_REQUESTS),
             Kind::UnknownAssistant => ("unknown-assistant", "There is no such assistant", S::NOT_FOUND),
             Kind::UnknownSession => ("unknown-session", "There is no such session", S::NOT_FOUND),
             Kind::UnknownTool => ("unknown-tool", "There is no such tool server", S::NOT_FOUND),
-            Kind::TurnRunning => ("turn-running", "Another turn of the session is running", S::CONFLICT),
-            Kind::IdempotencyMismatch => {
-                ("idempotency-mismatch", "The idempotency key was used for another request", S::UNPROCESSABLE_ENTITY)
-            }
-            Kind::OtherAssistant => ("other-assistant", "The session belongs to another assistant", S::CONFLICT),
-            Kind::InvalidAssistant => {
-                ("invalid-assistant", "The assistant's file is not valid", S::INTERNAL_SERVER_ERROR)
-            }
-            Kind::Misconfigured => ("misconfigured", "The server is not configured well", S::INTERNAL_SERVER_ERROR),
-            Kind::StoreUnavailable => ("store-unavailable", "The store cannot be reached", S::SERVICE_UNAVAILABLE),
+            Kind::TurnRunning => (
+                "turn-running",
+                "Another turn of the session is running",
+                S::CONFLICT,
+            ),
+            Kind::IdempotencyMismatch => (
+                "idempotency-mismatch",
+                "The idempotency key was used for another request",
+                S::UNPROCESSABLE_ENTITY,
+            ),
+            Kind::OtherAssistant => (
+                "other-assistant",
+                "The session belongs to another assistant",
+                S::CONFLICT,
+            ),
+            Kind::InvalidAssistant => (
+                "invalid-assistant",
+                "The assistant's file is not valid",
+                S::INTERNAL_SERVER_ERROR,
+            ),
+            Kind::Misconfigured => (
+                "misconfigured",
+                "The server is not configured well",
+                S::INTERNAL_SERVER_ERROR,
+            ),
+            Kind::StoreUnavailable => (
+                "store-unavailable",
+                "The store cannot be reached",
+                S::SERVICE_UNAVAILABLE,
+            ),
             Kind::ModelFailed => ("model-failed", "The model did not answer", S::BAD_GATEWAY),
-            Kind::ModelRateLimited => ("model-rate-limited", "The model is over its limit", S::TOO_MANY_REQUESTS),
-            Kind::ModelTimeout => ("model-timeout", "The model did not answer in time", S::GATEWAY_TIMEOUT),
-            Kind::ToolUnavailable => ("tool-unavailable", "The tool server cannot be reached", S::BAD_GATEWAY),
-            Kind::TurnInterrupted => ("turn-interrupted", "The turn was interrupted", S::SERVICE_UNAVAILABLE),
+            Kind::ModelRateLimited => (
+                "model-rate-limited",
+                "The model is over its limit",
+                S::TOO_MANY_REQUESTS,
+            ),
+            Kind::ModelTimeout => (
+                "model-timeout",
+                "The model did not answer in time",
+                S::GATEWAY_TIMEOUT,
+            ),
+            Kind::ToolUnavailable => (
+                "tool-unavailable",
+                "The tool server cannot be reached",
+                S::BAD_GATEWAY,
+            ),
+            Kind::TurnInterrupted => (
+                "turn-interrupted",
+                "The turn was interrupted",
+                S::SERVICE_UNAVAILABLE,
+            ),
             Kind::Internal => ("internal", "Something went wrong here", S::INTERNAL_SERVER_ERROR),
         }
     }
@@ -113,7 +159,11 @@ impl Kind {
 
 /// Problem details as they are written (RFC 9457).
 #[derive(Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(schemars::JsonSchema),
+    schemars(rename = "Problem")
+)]
 pub struct Details<'a> {
     /// What a program can act on: `https://anyturn.dev/problems/` and the kind.
     #[serde(rename = "type")]
@@ -153,19 +203,31 @@ impl Problem {
     /// A problem with its sentence.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), pointer: None, extras: Map::new(), headers: Vec::new() }
+        Self {
+            kind,
+            detail: detail.into(),
+            pointer: None,
+            extras: Map::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// A field of the body that is wrong.
     #[must_use]
     pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: Some(pointer.into()), ..Self::new(Kind::InvalidRequest, detail) }
+        Self {
+            pointer: Some(pointer.into()),
+            ..Self::new(Kind::InvalidRequest, detail)
+        }
     }
 
     /// A message that cannot be taken.
     #[must_use]
     pub fn message(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: Some(pointer.into()), ..Self::new(Kind::InvalidMessage, detail) }
+        Self {
+            pointer: Some(pointer.into()),
+            ..Self::new(Kind::InvalidMessage, detail)
+        }
     }
 
     /// With a further member.
@@ -204,9 +266,10 @@ impl Problem {
     pub fn into_response(self, request_id: &str) -> Response {
         let mut response = Response::new(Body::from(self.to_json(request_id)));
         *response.status_mut() = self.kind.status();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         self.put_headers(&mut response);
         response
     }
@@ -226,7 +289,9 @@ impl From<anyturn_state::Error> for Problem {
         match error {
             anyturn_state::Error::Unavailable(reason) => Problem::new(
                 Kind::StoreUnavailable,
-                format!("The store did not answer ({reason}). Turns that were stored are safe; try again shortly."),
+                format!(
+                    "The store did not answer ({reason}). Turns that were stored are safe; try again shortly."
+                ),
             )
             .header(header::RETRY_AFTER, "2"),
             other => Problem::new(Kind::Internal, other.to_string()),

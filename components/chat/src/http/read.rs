@@ -30,7 +30,9 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: std::fmt::Display,
 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_large());
     }
@@ -39,7 +41,10 @@ where
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(Kind::MalformedJson, format!("The body broke off before its end: {error}."))
+            Problem::new(
+                Kind::MalformedJson,
+                format!("The body broke off before its end: {error}."),
+            )
         })?;
         let Ok(data) = frame.into_data() else { continue };
         let so_far = rest.as_ref().map_or(first.len(), BytesMut::len);
@@ -68,10 +73,20 @@ where
 /// # Errors
 /// When the type is missing or another one.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = given
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if essence.eq_ignore_ascii_case("application/json")
-        || (essence.len() > 5 && essence.get(essence.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("+json")))
+        || (essence.len() > 5
+            && essence
+                .get(essence.len() - 5..)
+                .is_some_and(|end| end.eq_ignore_ascii_case("+json")))
     {
         return Ok(());
     }
@@ -91,22 +106,37 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// 400 with line and column, or 422 with a pointer.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
-        return Err(Problem::new(Kind::MalformedJson, "The body is empty; a JSON object is expected."));
+        return Err(Problem::new(
+            Kind::MalformedJson,
+            "The body is empty; a JSON object is expected.",
+        ));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
         let error = error.into_inner();
-        if error.is_data() { Problem::at(pointer, sentence(&error)) } else { malformed(&error) }
+        if error.is_data() {
+            Problem::at(pointer, sentence(&error))
+        } else {
+            malformed(&error)
+        }
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(Kind::MalformedJson, format!("{} at line {}, column {}.", reason(error), error.line(), error.column()))
-        .with("line", error.line())
-        .with("column", error.column())
+    Problem::new(
+        Kind::MalformedJson,
+        format!(
+            "{} at line {}, column {}.",
+            reason(error),
+            error.line(),
+            error.column()
+        ),
+    )
+    .with("line", error.line())
+    .with("column", error.column())
 }
 
 fn sentence(error: &serde_json::Error) -> String {
@@ -118,9 +148,13 @@ fn sentence(error: &serde_json::Error) -> String {
 /// What serde says, without the place that it appends, and beginning like a sentence.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.split_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let text = text
+        .split_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// RFC 6901.
@@ -163,7 +197,12 @@ pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[must_use]
 pub fn wants_events(headers: &HeaderMap) -> bool {
     let (mut events, mut json) = (None::<f32>, None::<f32>);
-    for range in headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')) {
+    for range in headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+    {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let quality = parts
@@ -209,14 +248,23 @@ mod tests {
         let problem = problem("{\n  \"items\": [}\n");
         assert_eq!(problem.kind, Kind::MalformedJson);
         assert_eq!(problem.detail, "Expected value at line 2, column 13.");
-        assert_eq!((&problem.extras["line"], &problem.extras["column"]), (&2.into(), &13.into()));
+        assert_eq!(
+            (&problem.extras["line"], &problem.extras["column"]),
+            (&2.into(), &13.into())
+        );
     }
 
     #[test]
     fn what_breaks_off_or_goes_on_after_its_end_is_not_json() {
         assert_eq!(problem(r#"{"items": ["#).kind, Kind::MalformedJson);
-        assert_eq!(problem(r#"{"items": []} x"#).detail, "Trailing characters at line 1, column 15.");
-        assert_eq!(problem("").detail, "The body is empty; a JSON object is expected.");
+        assert_eq!(
+            problem(r#"{"items": []} x"#).detail,
+            "Trailing characters at line 1, column 15."
+        );
+        assert_eq!(
+            problem("").detail,
+            "The body is empty; a JSON object is expected."
+        );
     }
 
     #[test]
@@ -241,7 +289,10 @@ mod tests {
         let unreadable = StreamBody::new(futures::stream::poll_fn(
             |_| -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, String>>> { panic!("was read") },
         ));
-        assert_eq!(run(body(&headers, unreadable)).unwrap_err().kind, Kind::BodyTooLarge);
+        assert_eq!(
+            run(body(&headers, unreadable)).unwrap_err().kind,
+            Kind::BodyTooLarge
+        );
     }
 
     #[test]
@@ -249,16 +300,26 @@ mod tests {
         let mut pieces = 0;
         let endless = StreamBody::new(futures::stream::poll_fn(|_| {
             pieces += 1;
-            std::task::Poll::Ready(Some(Ok::<_, String>(http_body::Frame::data(Bytes::from(vec![b' '; 300_000])))))
+            std::task::Poll::Ready(Some(Ok::<_, String>(http_body::Frame::data(Bytes::from(
+                vec![b' '; 300_000],
+            )))))
         }));
-        assert_eq!(run(body(&HeaderMap::new(), endless)).unwrap_err().kind, Kind::BodyTooLarge);
+        assert_eq!(
+            run(body(&HeaderMap::new(), endless)).unwrap_err().kind,
+            Kind::BodyTooLarge
+        );
         assert_eq!(pieces, 4);
     }
 
     #[test]
     fn a_body_in_pieces_is_put_together() {
-        let pieces = ["{\"a\"", ": ", "1}"].map(|piece| Ok::<_, String>(http_body::Frame::data(Bytes::from(piece))));
-        let whole = run(body(&HeaderMap::new(), StreamBody::new(futures::stream::iter(pieces)))).unwrap();
+        let pieces =
+            ["{\"a\"", ": ", "1}"].map(|piece| Ok::<_, String>(http_body::Frame::data(Bytes::from(piece))));
+        let whole = run(body(
+            &HeaderMap::new(),
+            StreamBody::new(futures::stream::iter(pieces)),
+        ))
+        .unwrap();
         assert_eq!(whole, "{\"a\": 1}");
         let largest = Full::new(Bytes::from(vec![b' '; MAX_BODY]));
         assert_eq!(run(body(&HeaderMap::new(), largest)).unwrap().len(), MAX_BODY);
@@ -273,10 +334,20 @@ mod tests {
             }
             require_json(&headers).is_ok()
         };
-        for good in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/vnd.x+json",
+        ] {
             assert!(check(Some(good)), "{good}");
         }
-        for bad in [None, Some("text/plain"), Some("application/jsonp"), Some("+json"), Some("text/plain; +json")] {
+        for bad in [
+            None,
+            Some("text/plain"),
+            Some("application/jsonp"),
+            Some("+json"),
+            Some("text/plain; +json"),
+        ] {
             assert!(!check(bad), "{bad:?}");
         }
     }

@@ -11,7 +11,9 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -28,7 +30,10 @@ pub fn empty(status: StatusCode) -> Response {
 pub fn events(stream: super::sse::EventStream) -> Response {
     let mut response = Response::new(Body::Events(stream));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     // nginx would collect the events otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
@@ -39,7 +44,10 @@ pub fn events(stream: super::sse::EventStream) -> Response {
 pub fn put_common_headers(response: &mut Response, request_id: &str) {
     const COMMON: [(header::HeaderName, HeaderValue); 4] = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (
             header::CONTENT_SECURITY_POLICY,

@@ -38,7 +38,15 @@ pub struct EventStream {
 /// A stream, and where its events go in. It ends when the last sender is dropped.
 pub fn stream(clock: Box<dyn Clock>) -> (Sender, EventStream) {
     let (sender, events) = mpsc::unbounded();
-    (sender, EventStream { events, clock, last: 0, alarm: None })
+    (
+        sender,
+        EventStream {
+            events,
+            clock,
+            last: 0,
+            alarm: None,
+        },
+    )
 }
 
 impl EventStream {
@@ -125,7 +133,11 @@ mod tests {
             self.slept.borrow_mut().push(milliseconds);
             let (clock, until) = (self.now.clone(), self.now.get() + milliseconds);
             Box::pin(std::future::poll_fn(move |_| {
-                if clock.get() >= until { Poll::Ready(()) } else { Poll::Pending }
+                if clock.get() >= until {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             }))
         }
     }
@@ -137,11 +149,16 @@ mod tests {
     #[test]
     fn what_is_ready_goes_out_in_one_piece_and_then_the_stream_ends() {
         let (sender, mut stream) = stream(Box::new(Manual::default()));
-        sender.unbounded_send(event("t.1", "text.delta", r#"{"text":"a"}"#)).unwrap();
+        sender
+            .unbounded_send(event("t.1", "text.delta", r#"{"text":"a"}"#))
+            .unwrap();
         sender.unbounded_send(data("[DONE]")).unwrap();
         drop(sender);
         let expected = "id: t.1\nevent: text.delta\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n";
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Bytes::from_static(expected.as_bytes()))));
+        assert_eq!(
+            poll(&mut stream),
+            Poll::Ready(Some(Bytes::from_static(expected.as_bytes())))
+        );
         assert_eq!(poll(&mut stream), Poll::Ready(None));
     }
 

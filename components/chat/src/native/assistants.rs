@@ -52,14 +52,20 @@ pub struct InvalidAssistant {
 /// When the folder cannot be read.
 pub fn list<P: Platform>(platform: &P) -> Result<Response, Problem> {
     let files = Files::new(platform);
-    let mut list = AssistantList { data: Vec::new(), invalid: Vec::new() };
+    let mut list = AssistantList {
+        data: Vec::new(),
+        invalid: Vec::new(),
+    };
     for name in files.names()? {
         match files.read(&name) {
             Ok(assistant) => list.data.push(summary(assistant)),
             // Deleted since the folder was read.
             Err(LoadError::Unknown(_)) => {}
             Err(LoadError::Invalid(error)) => {
-                list.invalid.push(InvalidAssistant { name, reason: error.to_string() });
+                list.invalid.push(InvalidAssistant {
+                    name,
+                    reason: error.to_string(),
+                });
             }
         }
     }
@@ -67,6 +73,19 @@ pub fn list<P: Platform>(platform: &P) -> Result<Response, Problem> {
 }
 
 fn summary(assistant: Assistant) -> AssistantSummary {
-    let Assistant { name, title, description, greeting, suggestions, .. } = assistant;
-    AssistantSummary { name, title, description, greeting, suggestions }
+    let Assistant {
+        name,
+        title,
+        description,
+        greeting,
+        suggestions,
+        ..
+    } = assistant;
+    AssistantSummary {
+        name,
+        title,
+        description,
+        greeting,
+        suggestions,
+    }
 }

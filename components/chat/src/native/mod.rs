@@ -19,8 +19,10 @@ fn parameter<T: FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, P
     value
         .map(|value| {
             value.parse().map_err(|_| {
-                let mut problem =
-                    Problem::at("", format!("The parameter `{name}` is `{value}`; it must be a whole number."));
+                let mut problem = Problem::at(
+                    "",
+                    format!("The parameter `{name}` is `{value}`; it must be a whole number."),
+                );
                 problem.pointer = None;
                 problem.with("parameter", name)
             })
@@ -43,7 +45,13 @@ mod tests {
         assert_eq!(bounded(Some("a=1&limit=7"), "limit", 20, 100).unwrap(), 7);
         assert_eq!(bounded(Some("limit=1000"), "limit", 20, 100).unwrap(), 100);
         let problem = bounded(Some("limit=-1"), "limit", 20, 100).unwrap_err();
-        assert_eq!(problem.detail, "The parameter `limit` is `-1`; it must be a whole number.");
-        assert_eq!((problem.extras["parameter"].as_str(), problem.pointer), (Some("limit"), None));
+        assert_eq!(
+            problem.detail,
+            "The parameter `limit` is `-1`; it must be a whole number."
+        );
+        assert_eq!(
+            (problem.extras["parameter"].as_str(), problem.pointer),
+            (Some("limit"), None)
+        );
     }
 }

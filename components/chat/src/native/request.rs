@@ -120,7 +120,12 @@ impl TurnBody {
     /// # Errors
     /// The first field that is wrong.
     pub fn check(self) -> Result<CheckedTurn, Problem> {
-        let TurnBody { message, title, timezone, options } = self;
+        let TurnBody {
+            message,
+            title,
+            timezone,
+            options,
+        } = self;
         let message = match message {
             MessageBody::Text(text) => vec![message::text(text)],
             MessageBody::Parts(parts) => parts
@@ -128,17 +133,22 @@ impl TurnBody {
                 .enumerate()
                 .map(|(i, part)| match part {
                     PartBody::Text { text } => Ok(message::text(text)),
-                    PartBody::Image { url } => {
-                        message::image(&url).map_err(|reason| Problem::message(format!("/message/{i}/url"), reason))
-                    }
+                    PartBody::Image { url } => message::image(&url)
+                        .map_err(|reason| Problem::message(format!("/message/{i}/url"), reason)),
                 })
                 .collect::<Result<Vec<_>, _>>()?,
         };
         if message::is_empty(&message) {
             return Err(Problem::message("/message", "The message is empty."));
         }
-        if title.as_ref().is_some_and(|title| title.chars().count() > MAX_TITLE) {
-            return Err(Problem::at("/title", format!("A title has at most {MAX_TITLE} characters.")));
+        if title
+            .as_ref()
+            .is_some_and(|title| title.chars().count() > MAX_TITLE)
+        {
+            return Err(Problem::at(
+                "/title",
+                format!("A title has at most {MAX_TITLE} characters."),
+            ));
         }
         if let Some(name) = timezone.as_deref() {
             timezone::check(name).map_err(|reason| Problem::at("/timezone", reason))?;
@@ -154,20 +164,45 @@ impl TurnBody {
 
 impl OptionsBody {
     fn check(self) -> Result<ModelOptions, Problem> {
-        let OptionsBody { temperature, top_p, max_output_tokens, stop, seed } = self;
+        let OptionsBody {
+            temperature,
+            top_p,
+            max_output_tokens,
+            stop,
+            seed,
+        } = self;
         if temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
-            return Err(Problem::at("/options/temperature", "The temperature lies between 0 and 2."));
+            return Err(Problem::at(
+                "/options/temperature",
+                "The temperature lies between 0 and 2.",
+            ));
         }
         if top_p.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
-            return Err(Problem::at("/options/top_p", "The probability lies between 0 and 1."));
+            return Err(Problem::at(
+                "/options/top_p",
+                "The probability lies between 0 and 1.",
+            ));
         }
         if max_output_tokens == Some(0) {
-            return Err(Problem::at("/options/max_output_tokens", "At least 1 token is needed for an answer."));
+            return Err(Problem::at(
+                "/options/max_output_tokens",
+                "At least 1 token is needed for an answer.",
+            ));
         }
         if stop.len() > 4 {
-            return Err(Problem::at("/options/stop", "At most 4 texts can end the answer."));
+            return Err(Problem::at(
+                "/options/stop",
+                "At most 4 texts can end the answer.",
+            ));
         }
-        Ok(ModelOptions { model: None, temperature, top_p, max_output_tokens, stop, seed })
+        Ok(ModelOptions {
+            model: None,
+            temperature,
+            top_p,
+            max_output_tokens,
+            stop,
+            seed,
+        })
     }
 }
 
@@ -182,14 +217,20 @@ mod tests {
 
     #[test]
     fn a_message_is_a_text_or_parts() {
-        assert_eq!(check(r#"{"message": "hello"}"#).unwrap().message, [message::text("hello")]);
+        assert_eq!(
+            check(r#"{"message": "hello"}"#).unwrap().message,
+            [message::text("hello")]
+        );
         let parts = r#"{"message": [{"type": "text", "text": "what is this?"},
             {"type": "image", "url": "https://x.example/a.png"}], "timezone": "Europe/Berlin",
             "options": {"temperature": 0.5, "stop": ["."]}, "title": "T"}"#;
         let turn = check(parts).unwrap();
         assert_eq!(turn.message.len(), 2);
         assert_eq!(turn.options.temperature, Some(0.5));
-        assert_eq!((turn.title.as_deref(), turn.timezone.as_deref()), (Some("T"), Some("Europe/Berlin")));
+        assert_eq!(
+            (turn.title.as_deref(), turn.timezone.as_deref()),
+            (Some("T"), Some("Europe/Berlin"))
+        );
     }
 
     #[test]
@@ -199,24 +240,76 @@ mod tests {
             (r#"{"message": ""}"#, "/message", "The message is empty."),
             (r#"{"message": "  "}"#, "/message", "The message is empty."),
             (r#"{"message": []}"#, "/message", "The message is empty."),
-            (r#"{"message": 5}"#, "/message", "Invalid type: integer `5`, expected a text or a list of parts."),
-            (r#"{"message": null}"#, "/message", "Invalid type: null, expected a text or a list of parts."),
+            (
+                r#"{"message": 5}"#,
+                "/message",
+                "Invalid type: integer `5`, expected a text or a list of parts.",
+            ),
+            (
+                r#"{"message": null}"#,
+                "/message",
+                "Invalid type: null, expected a text or a list of parts.",
+            ),
             (r#"{}"#, "", "Missing field `message`."),
-            (r#"[]"#, "", "Invalid length 0, expected struct TurnBody with 4 elements."),
-            (r#"{"message": "a", "mesage": "b"}"#, "/mesage", "Unknown field `mesage`, expected one of `message`, `title`, `timezone`, `options`."),
-            (r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#, "/message/1/type", "Unknown variant `audio`, expected `text` or `image`."),
-            (r#"{"message": [{"type": "image", "url": "http://x"}]}"#, "/message/0/url", "A picture's address begins with `https://`, or is a `data:` URL in Base64."),
-            (r#"{"message": "a", "timezone": "Mars/Olympus"}"#, "/timezone", "There is no time zone `Mars/Olympus`; IANA names look like `Europe/Berlin`."),
-            (r#"{"message": "a", "options": {"temperature": 3}}"#, "/options/temperature", "The temperature lies between 0 and 2."),
-            (r#"{"message": "a", "options": {"temperature": "hot"}}"#, "/options/temperature", "Invalid type: string \"hot\", expected f32."),
-            (r#"{"message": "a", "options": {"top_p": -1}}"#, "/options/top_p", "The probability lies between 0 and 1."),
-            (r#"{"message": "a", "options": {"max_output_tokens": 0}}"#, "/options/max_output_tokens", "At least 1 token is needed for an answer."),
-            (r#"{"message": "a", "options": {"stop": ["1","2","3","4","5"]}}"#, "/options/stop", "At most 4 texts can end the answer."),
+            (
+                r#"[]"#,
+                "",
+                "Invalid length 0, expected struct TurnBody with 4 elements.",
+            ),
+            (
+                r#"{"message": "a", "mesage": "b"}"#,
+                "/mesage",
+                "Unknown field `mesage`, expected one of `message`, `title`, `timezone`, `options`.",
+            ),
+            (
+                r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#,
+                "/message/1/type",
+                "Unknown variant `audio`, expected `text` or `image`.",
+            ),
+            (
+                r#"{"message": [{"type": "image", "url": "http://x"}]}"#,
+                "/message/0/url",
+                "A picture's address begins with `https://`, or is a `data:` URL in Base64.",
+            ),
+            (
+                r#"{"message": "a", "timezone": "Mars/Olympus"}"#,
+                "/timezone",
+                "There is no time zone `Mars/Olympus`; IANA names look like `Europe/Berlin`.",
+            ),
+            (
+                r#"{"message": "a", "options": {"temperature": 3}}"#,
+                "/options/temperature",
+                "The temperature lies between 0 and 2.",
+            ),
+            (
+                r#"{"message": "a", "options": {"temperature": "hot"}}"#,
+                "/options/temperature",
+                "Invalid type: string \"hot\", expected f32.",
+            ),
+            (
+                r#"{"message": "a", "options": {"top_p": -1}}"#,
+                "/options/top_p",
+                "The probability lies between 0 and 1.",
+            ),
+            (
+                r#"{"message": "a", "options": {"max_output_tokens": 0}}"#,
+                "/options/max_output_tokens",
+                "At least 1 token is needed for an answer.",
+            ),
+            (
+                r#"{"message": "a", "options": {"stop": ["1","2","3","4","5"]}}"#,
+                "/options/stop",
+                "At most 4 texts can end the answer.",
+            ),
             (&long, "/title", "A title has at most 200 characters."),
         ] {
             let problem = check(body).unwrap_err();
             assert_eq!(problem.kind.status(), 422, "{body}");
-            assert_eq!((problem.pointer.as_deref().unwrap(), problem.detail.as_str()), (pointer, says), "{body}");
+            assert_eq!(
+                (problem.pointer.as_deref().unwrap(), problem.detail.as_str()),
+                (pointer, says),
+                "{body}"
+            );
         }
     }
 }

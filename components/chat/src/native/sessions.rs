@@ -94,10 +94,16 @@ pub async fn read<P: Platform>(
     id: &str,
 ) -> Result<Response, Problem> {
     let query = exchange.parts.uri.query();
-    let page = Page { before: parameter(query, "before")?, limit: bounded(query, "limit", 50, 100)? };
+    let page = Page {
+        before: parameter(query, "before")?,
+        limit: bounded(query, "limit", 50, 100)?,
+    };
     exchange.count(caller, Vec::new(), Vec::new()).await?;
     let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
-    let session = engine.session(caller.user(), id, page).await?.ok_or_else(unknown)?;
+    let session = engine
+        .session(caller.user(), id, page)
+        .await?
+        .ok_or_else(unknown)?;
     Ok(respond::json(StatusCode::OK, &view(session)))
 }
 
@@ -110,7 +116,9 @@ pub async fn delete<P: Platform>(
     caller: &Caller,
     id: &str,
 ) -> Result<Response, Problem> {
-    exchange.count(caller, vec![session_index::remove(id)], Vec::new()).await?;
+    exchange
+        .count(caller, vec![session_index::remove(id)], Vec::new())
+        .await?;
     let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
     if engine.delete_session(caller.user(), id).await? {
         Ok(respond::empty(StatusCode::NO_CONTENT))
@@ -120,20 +128,49 @@ pub async fn delete<P: Platform>(
 }
 
 fn unknown() -> Problem {
-    Problem::new(Kind::UnknownSession, "There is no such session; it may have expired.")
+    Problem::new(
+        Kind::UnknownSession,
+        "There is no such session; it may have expired.",
+    )
 }
 
 fn summary(head: SessionHead) -> Summary {
-    let SessionHead { session, assistant, title, created_at, updated_at } = head;
-    Summary { id: session, assistant, title, created_at, updated_at }
+    let SessionHead {
+        session,
+        assistant,
+        title,
+        created_at,
+        updated_at,
+    } = head;
+    Summary {
+        id: session,
+        assistant,
+        title,
+        created_at,
+        updated_at,
+    }
 }
 
 /// Puts what was said and what was answered together, turn by turn.
 fn view(session: Session) -> SessionView {
-    let Session { head, running, expires_at, messages, before } = session;
+    let Session {
+        head,
+        running,
+        expires_at,
+        messages,
+        before,
+    } = session;
     let mut turns: Vec<TurnView> = Vec::new();
     for said in messages {
-        let SessionMessage { turn, role, content, images, tool_calls, error, created_at } = said;
+        let SessionMessage {
+            turn,
+            role,
+            content,
+            images,
+            tool_calls,
+            error,
+            created_at,
+        } = said;
         let continues = turns.last().is_some_and(|last| last.turn == turn);
         if !continues {
             turns.push(TurnView {
@@ -158,5 +195,11 @@ fn view(session: Session) -> SessionView {
             view.error = error;
         }
     }
-    SessionView { summary: summary(head), running, expires_at, turns, before }
+    SessionView {
+        summary: summary(head),
+        running,
+        expires_at,
+        turns,
+        before,
+    }
 }

@@ -1,7 +1,7 @@
 //! Turns in native words: `POST /v1/assistants/{assistant}/turns` and `POST /v1/sessions/{id}/turns`.
 
-use anyturn_engine::{Failure, FailureKind};
 use anyturn_engine::{Event, EventKind, SessionTarget, Turn, TurnRequest, TurnState};
+use anyturn_engine::{Failure, FailureKind};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
@@ -37,7 +37,12 @@ pub async fn answer<P: Platform>(
     read::require_json(&exchange.parts.headers)?;
     let idempotency_key = idempotency_key(exchange)?;
     let files = Files::new(exchange.platform);
-    let CheckedTurn { message, title, timezone, options } = read::json::<TurnBody>(body)?.check()?;
+    let CheckedTurn {
+        message,
+        title,
+        timezone,
+        options,
+    } = read::json::<TurnBody>(body)?.check()?;
     let (assistant, session) = match target {
         Target::Assistant(name) => {
             files.read(name)?;
@@ -60,7 +65,13 @@ pub async fn answer<P: Platform>(
     };
     let admitted = turns::admit(exchange, caller, files, request).await?;
     if read::wants_events(&exchange.parts.headers) {
-        admitted.stream(NativeWriter { request_id: exchange.request_id.clone(), next: None, ended: false }).await
+        admitted
+            .stream(NativeWriter {
+                request_id: exchange.request_id.clone(),
+                next: None,
+                ended: false,
+            })
+            .await
     } else {
         Ok(json(&admitted.run().await?))
     }
@@ -114,7 +125,9 @@ pub fn failure_kind(kind: FailureKind) -> Kind {
     match kind {
         FailureKind::RateLimited => Kind::ModelRateLimited,
         FailureKind::Timeout => Kind::ModelTimeout,
-        FailureKind::ContextTooLong | FailureKind::ContentRefused | FailureKind::TooLarge => Kind::InvalidMessage,
+        FailureKind::ContextTooLong | FailureKind::ContentRefused | FailureKind::TooLarge => {
+            Kind::InvalidMessage
+        }
         FailureKind::ToolsUnavailable => Kind::ToolUnavailable,
         FailureKind::Interrupted => Kind::TurnInterrupted,
         FailureKind::InvalidRequest
@@ -167,12 +180,21 @@ impl Writer for NativeWriter {
             TurnState::Finished => EventKind::TurnFinished(Box::new(turn.clone())),
             TurnState::Failed => EventKind::TurnFailed(Box::new(turn.clone())),
         };
-        self.write(&Event { turn: turn.turn.clone(), n, kind }).unwrap_or_default()
+        self.write(&Event {
+            turn: turn.turn.clone(),
+            n,
+            kind,
+        })
+        .unwrap_or_default()
     }
 
     fn break_off(&mut self, problem: &Problem) -> String {
         let (turn, n) = self.next.take().unwrap_or_default();
-        sse::event(&format!("{turn}.{n}"), "error", &problem.to_json(&self.request_id))
+        sse::event(
+            &format!("{turn}.{n}"),
+            "error",
+            &problem.to_json(&self.request_id),
+        )
     }
 
     fn refuse(&self, _: &Turn) -> Option<Problem> {

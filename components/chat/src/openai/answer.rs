@@ -72,7 +72,11 @@ pub struct PromptTokensDetails {
 
 impl From<Usage> for TokenUsage {
     fn from(usage: Usage) -> Self {
-        let Usage { input_tokens, cached_tokens, output_tokens } = usage;
+        let Usage {
+            input_tokens,
+            cached_tokens,
+            output_tokens,
+        } = usage;
         Self {
             prompt_tokens: input_tokens,
             completion_tokens: output_tokens,
@@ -99,7 +103,11 @@ impl<'a> ChatCompletion<'a> {
             model: &turn.assistant,
             choices: [Choice {
                 index: 0,
-                message: AnswerMessage { role: "assistant", content: &turn.message.content, refusal: None },
+                message: AnswerMessage {
+                    role: "assistant",
+                    content: &turn.message.content,
+                    refusal: None,
+                },
                 logprobs: None,
                 finish_reason: "stop",
             }],

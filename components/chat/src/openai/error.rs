@@ -84,7 +84,10 @@ pub fn failed(turn: &Turn) -> Problem {
 #[must_use]
 pub fn body(problem: &Problem) -> (StatusCode, ErrorBody) {
     let (status, kind, code) = describe(problem.kind);
-    let missing = problem.detail.strip_prefix("Missing field `").and_then(|rest| rest.split('`').next());
+    let missing = problem
+        .detail
+        .strip_prefix("Missing field `")
+        .and_then(|rest| rest.split('`').next());
     let param = match (problem.kind, missing) {
         (Kind::UnknownAssistant, _) => Some("model".to_owned()),
         (_, Some(field)) => {
@@ -99,7 +102,17 @@ pub fn body(problem: &Problem) -> (StatusCode, ErrorBody) {
         Some("content_filter") => Some("content_filter"),
         _ => code,
     };
-    (status, ErrorBody { error: ErrorObject { message: problem.detail.clone(), kind, param, code } })
+    (
+        status,
+        ErrorBody {
+            error: ErrorObject {
+                message: problem.detail.clone(),
+                kind,
+                param,
+                code,
+            },
+        },
+    )
 }
 
 /// Statuses as OpenAI's clients know them: what is wrong with a request is 400 there.
@@ -140,7 +153,9 @@ fn describe(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
 pub fn response(problem: &Problem) -> Response {
     let (status, body) = body(problem);
     let mut response = respond::json(status, &body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     problem.put_headers(&mut response);
     response
 }
@@ -151,7 +166,10 @@ mod tests {
 
     #[test]
     fn a_pointer_becomes_a_parameter() {
-        assert_eq!(param("/messages/0/content/1/image_url"), Some("messages[0].content[1].image_url".to_owned()));
+        assert_eq!(
+            param("/messages/0/content/1/image_url"),
+            Some("messages[0].content[1].image_url".to_owned())
+        );
         assert_eq!(param(""), None);
         assert_eq!(pointer("messages[0].content"), "/messages/0/content");
     }

@@ -41,7 +41,15 @@ pub async fn complete<P: Platform>(
     let idempotency_key = idempotency_key(exchange)?;
     let files = Files::new(exchange.platform);
     files.read(&wanted.model)?;
-    let Wanted { model, conversation, message, options, timezone, stream, include_usage } = wanted;
+    let Wanted {
+        model,
+        conversation,
+        message,
+        options,
+        timezone,
+        stream,
+        include_usage,
+    } = wanted;
     let session = match conversation {
         Conversation::Named(id) => SessionTarget::Either { id },
         Conversation::Whole(history) => {
@@ -63,13 +71,24 @@ pub async fn complete<P: Platform>(
     };
     let admitted = turns::admit(exchange, caller, files, request).await?;
     if stream {
-        return admitted.stream(stream::ChunkWriter::new(model, include_usage)).await;
+        return admitted
+            .stream(stream::ChunkWriter::new(model, include_usage))
+            .await
+            .map_err(in_messages);
     }
-    let turn = admitted.run().await?;
+    let turn = admitted.run().await.map_err(in_messages)?;
     if turn.state == TurnState::Failed {
         return Err(error::failed(&turn));
     }
     let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn));
     put_names(&mut response, &turn.session, &turn.turn);
     Ok(response)
+}
+
+/// What is wrong with the message is wrong with one of the `messages` here.
+fn in_messages(mut problem: Problem) -> Problem {
+    if problem.pointer.as_deref() == Some("/message") {
+        problem.pointer = Some("/messages".to_owned());
+    }
+    problem
 }

@@ -32,7 +32,12 @@ pub struct ModelObject {
 }
 
 fn model(id: String) -> ModelObject {
-    ModelObject { id, object: "model", created: 0, owned_by: "anyturn" }
+    ModelObject {
+        id,
+        object: "model",
+        created: 0,
+        owned_by: "anyturn",
+    }
 }
 
 /// Answers `GET /v1/models`.

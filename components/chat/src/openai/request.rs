@@ -18,7 +18,7 @@ use crate::http::Problem;
 use crate::{message, timezone};
 
 /// The longest name of a conversation, in bytes.
-const MAX_SESSION: usize = 256;
+const MAX_SESSION: usize = 255;
 
 /// The body of a chat completion.
 #[derive(Debug, Deserialize)]
@@ -231,48 +231,87 @@ impl ChatCompletionRequest {
         let options = self.options()?;
         let last = self.messages.len().saturating_sub(1);
         let message = match self.messages.pop() {
-            Some(ChatMessage { role: ChatRole::User, content, .. }) => parts(content, last, true)?,
-            Some(_) => return Err(invalid(&format!("messages[{last}].role"), "The last message must be the user's.")),
+            Some(ChatMessage {
+                role: ChatRole::User,
+                content,
+                ..
+            }) => parts(content, last, true)?,
+            Some(_) => {
+                return Err(invalid(
+                    &format!("messages[{last}].role"),
+                    "The last message must be the user's.",
+                ));
+            }
             None => return Err(invalid("messages", "At least one message is needed.")),
         };
         if message::is_empty(&message) {
-            return Err(invalid(&format!("messages[{last}].content"), "The message is empty."));
+            return Err(invalid(
+                &format!("messages[{last}].content"),
+                "The message is empty.",
+            ));
         }
         let conversation = match session {
             Some(name) => Conversation::Named(name),
             None => Conversation::Whole(history(self.messages)?),
         };
         let stream = self.stream.unwrap_or(false);
-        let include_usage = self.stream_options.and_then(|options| options.include_usage).unwrap_or(false);
-        Ok(Wanted { model: self.model, conversation, message, options, timezone, stream, include_usage })
+        let include_usage = self
+            .stream_options
+            .and_then(|options| options.include_usage)
+            .unwrap_or(false);
+        Ok(Wanted {
+            model: self.model,
+            conversation,
+            message,
+            options,
+            timezone,
+            stream,
+            include_usage,
+        })
     }
 
     fn refuse_unsupported(&self) -> Result<(), Problem> {
         let is_given = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_null());
         let is_choice = |value: &Option<Value>| {
-            value.as_ref().is_some_and(|value| !matches!(value.as_str(), Some("auto" | "none")) && !value.is_null())
+            value
+                .as_ref()
+                .is_some_and(|value| !matches!(value.as_str(), Some("auto" | "none")) && !value.is_null())
         };
         let has_any = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|list| !list.is_empty());
         let tools = "Tools are the assistant's own and are called by the server; a client cannot bring any.";
         let refused = [
-            (self.n.is_some_and(|n| n != 1), "n", "Only one choice is made: leave `n` out, or set it to 1."),
+            (
+                self.n.is_some_and(|n| n != 1),
+                "n",
+                "Only one choice is made: leave `n` out, or set it to 1.",
+            ),
             (has_any(&self.tools), "tools", tools),
             (has_any(&self.functions), "functions", tools),
             (is_choice(&self.tool_choice), "tool_choice", tools),
             (is_choice(&self.function_call), "function_call", tools),
             (
                 is_given(&self.response_format)
-                    && self.response_format.as_ref().and_then(|format| format.get("type")) != Some(&"text".into()),
+                    && self
+                        .response_format
+                        .as_ref()
+                        .and_then(|format| format.get("type"))
+                        != Some(&"text".into()),
                 "response_format",
                 "Answers are text: leave `response_format` out, or set its type to `text`.",
             ),
             (
-                self.modalities.as_ref().is_some_and(|list| list.iter().any(|modality| modality != "text")),
+                self.modalities
+                    .as_ref()
+                    .is_some_and(|list| list.iter().any(|modality| modality != "text")),
                 "modalities",
                 "Answers are text only.",
             ),
             (is_given(&self.audio), "audio", "Answers are text only."),
-            (self.logprobs == Some(true), "logprobs", "Log probabilities are not told."),
+            (
+                self.logprobs == Some(true),
+                "logprobs",
+                "Log probabilities are not told.",
+            ),
             (is_given(&self.web_search_options), "web_search_options", tools),
         ];
         match refused.into_iter().find(|(refused, ..)| *refused) {
@@ -324,7 +363,15 @@ fn named<'a>(metadata: Option<&'a BTreeMap<String, Value>>, key: &str) -> Result
 
 fn history(messages: Vec<ChatMessage>) -> Result<Vec<Message>, Problem> {
     let mut history = Vec::with_capacity(messages.len());
-    for (i, ChatMessage { role, content, tool_calls }) in messages.into_iter().enumerate() {
+    for (
+        i,
+        ChatMessage {
+            role,
+            content,
+            tool_calls,
+        },
+    ) in messages.into_iter().enumerate()
+    {
         if tool_calls.is_some_and(|calls| !calls.is_empty()) {
             return Err(unsupported(
                 &format!("messages[{i}].tool_calls"),
@@ -360,9 +407,10 @@ fn parts(content: Option<ChatContent>, at: usize, pictures: bool) -> Result<Vec<
             .enumerate()
             .map(|(i, part)| match part {
                 ChatPart::Text { text } => Ok(message::text(text)),
-                ChatPart::ImageUrl { .. } if !pictures => {
-                    Err(invalid(&format!("messages[{at}].content[{i}]"), "Pictures come from users only."))
-                }
+                ChatPart::ImageUrl { .. } if !pictures => Err(invalid(
+                    &format!("messages[{at}].content[{i}]"),
+                    "Pictures come from users only.",
+                )),
                 ChatPart::ImageUrl { image_url } => message::image(&image_url.url)
                     .map_err(|reason| invalid(&format!("messages[{at}].content[{i}].image_url.url"), reason)),
             })

@@ -70,7 +70,14 @@ impl ChunkWriter {
     /// A writer for an assistant's answer.
     #[must_use]
     pub fn new(model: String, include_usage: bool) -> Self {
-        Self { id: String::new(), created: 0, model, include_usage, told: false, ended: false }
+        Self {
+            id: String::new(),
+            created: 0,
+            model,
+            include_usage,
+            told: false,
+            ended: false,
+        }
     }
 
     fn chunk(&self, choices: Vec<ChunkChoice<'_>>, usage: Option<TokenUsage>) -> String {
@@ -87,13 +94,27 @@ impl ChunkWriter {
     }
 
     fn delta(&self, delta: Delta<'_>, finish_reason: Option<&'static str>) -> String {
-        self.chunk(vec![ChunkChoice { index: 0, delta, logprobs: None, finish_reason }], None)
+        self.chunk(
+            vec![ChunkChoice {
+                index: 0,
+                delta,
+                logprobs: None,
+                finish_reason,
+            }],
+            None,
+        )
     }
 
     fn begin(&mut self, turn: &str, created: u64) -> String {
         self.id = id(turn);
         self.created = created / 1000;
-        self.delta(Delta { role: Some("assistant"), content: Some("") }, None)
+        self.delta(
+            Delta {
+                role: Some("assistant"),
+                content: Some(""),
+            },
+            None,
+        )
     }
 
     fn finish(&mut self, turn: &Turn) -> String {
@@ -109,7 +130,13 @@ impl ChunkWriter {
         }
         // The turn of an idempotency key that was taken before comes without its pieces.
         if !self.told && !turn.message.content.is_empty() {
-            text.push_str(&self.delta(Delta { role: None, content: Some(&turn.message.content) }, None));
+            text.push_str(&self.delta(
+                Delta {
+                    role: None,
+                    content: Some(&turn.message.content),
+                },
+                None,
+            ));
         }
         text.push_str(&self.delta(Delta::default(), Some("stop")));
         if self.include_usage {
@@ -132,7 +159,13 @@ impl Writer for ChunkWriter {
             EventKind::TurnStarted { turn, created_at, .. } => Some(self.begin(turn, created_at.0)),
             EventKind::TextDelta { text } => {
                 self.told = true;
-                Some(self.delta(Delta { role: None, content: Some(text) }, None))
+                Some(self.delta(
+                    Delta {
+                        role: None,
+                        content: Some(text),
+                    },
+                    None,
+                ))
             }
             EventKind::ToolStarted { .. } | EventKind::ToolFinished(_) => None,
             // Told at the very end, when it is known whether it is still to be told by a status.

@@ -31,8 +31,7 @@ use serde_json::Value;
 pub const NOW: u64 = 1_763_614_800_000;
 
 pub const CHAT: &str = "title = \"Chat\"\nprompt = \"Be nice.\"\n[limits]\nmessage_chars = 100\n";
-pub const TASKS: &str =
-    "title = \"Tasks\"\ngreeting = \"Hi!\"\nsuggestions = [\"a\"]\nprompt = \"Keep a list.\"\n[[tools]]\nserver = \"tasks\"\n";
+pub const TASKS: &str = "title = \"Tasks\"\ngreeting = \"Hi!\"\nsuggestions = [\"a\"]\nprompt = \"Keep a list.\"\n[[tools]]\nserver = \"tasks\"\n";
 
 type Send = Rc<dyn Fn(http::Request<Bytes>) -> Result<http::Response<Full<Bytes>>, SendError>>;
 
@@ -68,18 +67,31 @@ impl Reply {
 
     /// The last part of a problem's type.
     pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         let json = self.json();
         assert_eq!(json["status"], self.status.as_u16());
         assert_eq!(json["request_id"], self.header("x-request-id"));
-        json["type"].as_str().unwrap().strip_prefix("https://anyturn.dev/problems/").unwrap().to_owned()
+        json["type"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("https://anyturn.dev/problems/")
+            .unwrap()
+            .to_owned()
     }
 
     /// The stream's events: name and data.
     pub fn events(&self) -> Vec<(String, String)> {
         assert_eq!(self.header("content-type"), "text/event-stream", "{self:?}");
         let field = |event: &str, name: &str| {
-            event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+            event
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap_or_default()
+                .to_owned()
         };
         self.body
             .split("\n\n")
@@ -97,11 +109,14 @@ impl World {
         let world = Self {
             store: MemoryStore::new(),
             model: Script::default(),
-            environment: Clock { now: Rc::new(Cell::new(NOW)), drawn: Rc::default() },
+            environment: Clock {
+                now: Rc::new(Cell::new(NOW)),
+                drawn: Rc::default(),
+            },
             variables: Rc::default(),
             files: Rc::default(),
-            send: Rc::new(RefCell::new(Rc::new(|request| {
-                panic!("nobody is expected to be asked: {} {}", request.method(), request.uri())
+            send: Rc::new(RefCell::new(Rc::new(|_| {
+                Err(SendError::NotSent("nobody is there".into()))
             }))),
             pool: Rc::new(RefCell::new(pool)),
             spawner,
@@ -117,10 +132,15 @@ impl World {
     }
 
     pub fn put(&self, path: &str, text: &str) {
-        self.files.borrow_mut().insert(path.to_owned(), text.as_bytes().to_vec());
+        self.files
+            .borrow_mut()
+            .insert(path.to_owned(), text.as_bytes().to_vec());
     }
 
-    pub fn on_send(&self, answer: impl Fn(http::Request<Bytes>) -> Result<http::Response<Full<Bytes>>, SendError> + 'static) {
+    pub fn on_send(
+        &self,
+        answer: impl Fn(http::Request<Bytes>) -> Result<http::Response<Full<Bytes>>, SendError> + 'static,
+    ) {
         *self.send.borrow_mut() = Rc::new(answer);
     }
 
@@ -140,8 +160,15 @@ impl World {
 
     pub fn ask(&self, request: http::Request<Full<Bytes>>) -> Reply {
         let (parts, body) = self.begin(request).into_parts();
-        let body = self.run(body.collect()).unwrap_or_else(|error| panic!("{error}")).to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        let body = self
+            .run(body.collect())
+            .unwrap_or_else(|error| panic!("{error}"))
+            .to_bytes();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -160,7 +187,10 @@ pub fn request(method: &str, path: &str, body: &str) -> http::Request<Full<Bytes
 
 /// A request with these headers, to localhost.
 pub fn with(method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> http::Request<Full<Bytes>> {
-    let mut builder = http::Request::builder().method(method).uri(path).header("host", "localhost:3000");
+    let mut builder = http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost:3000");
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
@@ -169,7 +199,15 @@ pub fn with(method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> h
 
 /// A request for events.
 pub fn stream(path: &str, body: &str) -> http::Request<Full<Bytes>> {
-    with("POST", path, body, &[("content-type", "application/json"), ("accept", "text/event-stream")])
+    with(
+        "POST",
+        path,
+        body,
+        &[
+            ("content-type", "application/json"),
+            ("accept", "text/event-stream"),
+        ],
+    )
 }
 
 impl Platform for World {
@@ -188,7 +226,11 @@ impl Platform for World {
         &self.environment
     }
     async fn describe_model(&self) -> Result<ModelDescription, String> {
-        Ok(ModelDescription { provider: "offline".into(), model: "offline".into(), remote: false })
+        Ok(ModelDescription {
+            provider: "offline".into(),
+            model: "offline".into(),
+            remote: false,
+        })
     }
     async fn variable(&self, name: &'static str) -> Result<String, String> {
         Ok(self.variables.borrow().get(name).cloned().unwrap_or_default())
@@ -198,7 +240,11 @@ impl Platform for World {
     }
     fn list_files(&self, folder: &str) -> std::io::Result<Vec<String>> {
         let files = self.files.borrow();
-        Ok(files.keys().filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/')).map(ToOwned::to_owned).collect())
+        Ok(files
+            .keys()
+            .filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/'))
+            .map(ToOwned::to_owned)
+            .collect())
     }
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Full<Bytes>>, SendError> {
         let send = self.send.borrow().clone();
@@ -227,8 +273,11 @@ impl Environment for Clock {
     fn local_time(&self, now: u64, timezone: Option<&str>) -> String {
         anyturn_chat::timezone::local_time(now, timezone)
     }
-    async fn sleep(&self, _: u64) {
-        futures::future::pending().await
+    /// Short waits are over at once; long ones never end.
+    async fn sleep(&self, milliseconds: u64) {
+        if milliseconds >= 1_000 {
+            futures::future::pending().await
+        }
     }
 }
 
@@ -243,37 +292,62 @@ pub struct Script {
 
 impl Script {
     pub fn say(&self, texts: &[&str]) {
-        let mut events: Vec<_> = texts.iter().map(|text| ModelEvent::Text((*text).to_owned())).collect();
+        let mut events: Vec<_> = texts
+            .iter()
+            .map(|text| ModelEvent::Text((*text).to_owned()))
+            .collect();
         events.push(finished(FinishReason::Stop));
         self.answers.borrow_mut().push_back(Ok(events));
     }
 
     pub fn call(&self, tool: &str, arguments: &str) {
         self.answers.borrow_mut().push_back(Ok(vec![
-            ModelEvent::ToolCallStarted { index: 0, id: "c1".into(), name: tool.into() },
-            ModelEvent::ToolCallArguments { index: 0, arguments: arguments.into() },
+            ModelEvent::ToolCallStarted {
+                index: 0,
+                id: "c1".into(),
+                name: tool.into(),
+            },
+            ModelEvent::ToolCallArguments {
+                index: 0,
+                arguments: arguments.into(),
+            },
             finished(FinishReason::ToolCalls),
         ]));
     }
 
     pub fn fail(&self, kind: ModelErrorKind, retry_after: Option<u64>) {
-        self.answers.borrow_mut().push_back(Err(failure(kind, retry_after)));
+        self.answers
+            .borrow_mut()
+            .push_back(Err(failure(kind, retry_after)));
     }
 
     pub fn break_off(&self, text: &str, kind: ModelErrorKind) {
-        self.answers
-            .borrow_mut()
-            .push_back(Ok(vec![ModelEvent::Text(text.to_owned()), ModelEvent::Failed(failure(kind, None))]));
+        self.answers.borrow_mut().push_back(Ok(vec![
+            ModelEvent::Text(text.to_owned()),
+            ModelEvent::Failed(failure(kind, None)),
+        ]));
     }
 }
 
 pub fn failure(kind: ModelErrorKind, retry_after: Option<u64>) -> ModelError {
-    ModelError { kind, message: "the provider said no".to_owned(), retry_after }
+    ModelError {
+        kind,
+        message: "the provider said no".to_owned(),
+        retry_after,
+    }
 }
 
 fn finished(reason: FinishReason) -> ModelEvent {
-    let usage = Usage { input_tokens: 7, cached_tokens: 2, output_tokens: 3 };
-    ModelEvent::Finished { reason, usage, model: "script-1".to_owned() }
+    let usage = Usage {
+        input_tokens: 7,
+        cached_tokens: 2,
+        output_tokens: 3,
+    };
+    ModelEvent::Finished {
+        reason,
+        usage,
+        model: "script-1".to_owned(),
+    }
 }
 
 impl Model for Script {
@@ -281,8 +355,15 @@ impl Model for Script {
 
     async fn complete(&self, request: ModelRequest) -> Result<Told, ModelError> {
         self.asked.borrow_mut().push(request);
-        let events = self.answers.borrow_mut().pop_front().expect("the model was not expected to be asked")?;
-        Ok(Told { events: events.into(), gate: self.gate.clone() })
+        let events = self
+            .answers
+            .borrow_mut()
+            .pop_front()
+            .expect("the model was not expected to be asked")?;
+        Ok(Told {
+            events: events.into(),
+            gate: self.gate.clone(),
+        })
     }
 }
 
@@ -314,7 +395,11 @@ impl Gate {
     }
     pub fn open(&self) {
         self.0.closed.set(false);
-        self.0.waiting.borrow_mut().drain(..).for_each(std::task::Waker::wake);
+        self.0
+            .waiting
+            .borrow_mut()
+            .drain(..)
+            .for_each(std::task::Waker::wake);
     }
     fn pass(&self) -> impl Future<Output = ()> + use<> {
         let state = Rc::clone(&self.0);
