@@ -16,6 +16,8 @@ use std::path::Path;
 
 use anyturn_manifest::{Application, DependencyName, Findings, Inputs, Values, load};
 
+pub use settings::{Model, is_identified, model};
+
 /// What is to be served, and how.
 pub struct Subject<'a> {
     /// The manifest.

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use anyturn_identity::{Config, ConfigError, Variables};
 use anyturn_manifest::{Application, Finding, Findings, Origin, Values, aliases};
-use anyturn_model::{presets, settings::Provider};
+use anyturn_model::presets;
+use anyturn_model::settings::{Provider, SettingsError};
 use redis::IntoConnectionInfo as _;
 use url::Url;
 
@@ -28,8 +29,8 @@ pub(crate) fn choose(values: &mut Values, listen: IpAddr) {
     }
 }
 
-/// Whether there is a way to tell who is calling.
-fn is_identified(values: &Values) -> bool {
+/// Whether there is a way to tell who is calling: a secret for tokens, or API keys.
+pub fn is_identified(values: &Values) -> bool {
     ["jwt_secret", "api_keys"]
         .iter()
         .any(|name| !values.text(name).is_empty())
@@ -41,7 +42,7 @@ pub(crate) fn check(application: &Application, values: &Values, listen: IpAddr) 
     let mut add = |found: Vec<Finding>| found.into_iter().for_each(|finding| findings.push(finding));
     add(line_breaks(&report));
     add(identity(&report, listen));
-    add(model(&report));
+    add(language_model(&report));
     add(redis_url(&report));
     add(cors_origins(&report));
     for component in application.triggered() {
@@ -144,20 +145,50 @@ fn identity(report: &Report<'_>, listen: IpAddr) -> Vec<Finding> {
     if report.has("development_user") && !listen.is_loopback() && !is_identified(report.values) {
         let reason = format!("strangers can connect to {listen}, and nothing tells who is calling");
         findings.push(report.finding("jwt_secret", reason).advise(
-            "set JWT_SECRET (32 bytes or more) or API_KEYS, or listen on 127.0.0.1, where everybody is the local user",
+            "set JWT_SECRET (32 bytes or more) or API_KEYS (`anyturn key new` makes one), or listen on 127.0.0.1, where \
+             everybody is the local user",
         ));
     }
     findings
 }
 
-/// The language model, as its component reads the same variables.
-fn model(report: &Report<'_>) -> Vec<Finding> {
+/// The language model that an application is set up with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// The provider's name, such as `openai`, or `offline`.
+    pub provider: &'static str,
+    /// The model's name; empty where there is no choice.
+    pub name: String,
+}
+
+/// The language model that these values choose; none when they are wrong or the application has no such variables.
+pub fn model(values: &Values) -> Option<Model> {
+    values.get("llm_provider")?;
+    Some(match provider(values).ok()? {
+        Provider::Offline => Model {
+            provider: "offline",
+            name: String::new(),
+        },
+        Provider::OpenAi(connection) => Model {
+            provider: connection.preset.name,
+            name: connection.model,
+        },
+    })
+}
+
+/// The provider, as the model's component reads the same variables.
+fn provider(values: &Values) -> Result<Provider, SettingsError> {
+    futures::executor::block_on(Provider::read(|name| {
+        std::future::ready(values.text(name).to_owned())
+    }))
+}
+
+fn language_model(report: &Report<'_>) -> Vec<Finding> {
     if !report.has("llm_provider") {
         return Vec::new();
     }
-    let provider = Provider::read(|name| std::future::ready(report.text(name).to_owned()));
     let mut findings = Vec::new();
-    if let Err(error) = futures::executor::block_on(provider) {
+    if let Err(error) = provider(report.values) {
         let message = error.into_message();
         findings.push(report.finding(blamed(&message), message));
     } else if report.text("llm_timeout_ms").trim().parse::<u64>().is_err()

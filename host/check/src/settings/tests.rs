@@ -190,3 +190,23 @@ fn an_application_without_our_variables_is_left_alone() {
     choose(&mut values, ANYWHERE);
     assert!(warnings.is_empty() && check(&application, &values, ANYWHERE).is_empty());
 }
+
+#[test]
+fn the_chosen_model_is_told() {
+    for (environment, provider, name) in [
+        (&[] as &[_], "offline", ""),
+        (&[("OPENAI_API_KEY", "k")], "openai", "gpt-4.1-mini"),
+        (&[("LLM_PROVIDER", "vllm"), ("LLM_MODEL", "mine")], "vllm", "mine"),
+    ] {
+        let chosen = model(&values(environment, LOOPBACK).1);
+        assert_eq!(
+            chosen,
+            Some(Model {
+                provider,
+                name: name.to_owned()
+            }),
+            "{environment:?}"
+        );
+    }
+    assert_eq!(model(&values(&[("LLM_PROVIDER", "opnai")], LOOPBACK).1), None);
+}
