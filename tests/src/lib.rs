@@ -1,6 +1,7 @@
 //! End to end, through the real binary: the fixtures.
 //!
 //! - [`browser`]: a real Chromium.
+//! - [`fake_provider`]: OpenAI's API with a script, for what real providers only do sometimes.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
 //! - [`redis_server`]: a real redis-server on a free port.
 //! - [`sse`]: server-sent events as a client reads them.
@@ -10,6 +11,7 @@
 //! can be asked for (a port that answers, a process that ends), and has an end.
 
 pub mod browser;
+pub mod fake_provider;
 pub mod host;
 pub mod process;
 pub mod redis_server;
