@@ -17,7 +17,9 @@ pub fn escape(text: &str) -> String {
                 name.push(char::from(byte));
             }
             // Writing to a String cannot fail.
-            other => drop(write!(name, "={other:02X}")),
+            other => {
+                let _ = write!(name, "={other:02X}");
+            }
         }
     }
     name

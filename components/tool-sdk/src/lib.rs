@@ -93,6 +93,7 @@
 mod body;
 mod caller;
 mod escape;
+mod field;
 mod once;
 mod problem;
 mod reply;
@@ -104,8 +105,9 @@ mod tool;
 pub use anyturn_mcp::{Implementation, Inverse};
 pub use caller::Caller;
 pub use escape::escape;
+pub use field::FieldError;
 pub use once::{Applied, Once, OnceError};
-pub use problem::{FieldError, Problem, ProblemDocument};
+pub use problem::{Problem, ProblemDocument};
 pub use reply::{Failure, Reply};
 pub use service::{ApiRequest, Response, Toolbox, serve};
 pub use set::Tools;

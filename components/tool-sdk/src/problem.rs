@@ -3,6 +3,7 @@
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::FieldError;
 use crate::service::{Response, respond};
 
 /// Where the kinds of problems are described.
@@ -36,15 +37,6 @@ pub struct ProblemDocument<'a> {
     /// Which fields are wrong, where it is fields.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
-}
-
-/// What is wrong with one field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct FieldError {
-    /// The field's name, in the body or in the query.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
 }
 
 impl Problem {

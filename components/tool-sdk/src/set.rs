@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::{Call, Failure, Reply, Tool, Toolbox};
+use crate::{Call, Failure, FieldError, Reply, Tool, Toolbox};
 
 /// The tools of a toolbox; implemented for tuples of 1 to 16 [`Tool`]s.
 #[allow(async_fn_in_trait)]
@@ -66,11 +66,13 @@ async fn run<A, T: Tool<A>>(
     arguments: Option<&RawValue>,
     call: &Call<'_>,
 ) -> Result<Reply, Failure> {
-    let tool: T = serde_json::from_str(arguments.map_or("{}", RawValue::get)).map_err(|error| {
-        let message = error.to_string();
-        // Where in the JSON it stands tells a model nothing: it wrote values, not lines.
-        let what = message.split(" at line ").next().unwrap_or(&message);
-        Failure::rejected(format!("The arguments of {} do not fit: {what}.", T::NAME))
+    let written = arguments.map_or("{}", RawValue::get);
+    let tool: T = serde_json::from_str(written).map_err(|error| {
+        let FieldError { field, message } = FieldError::of_json(written, &error);
+        Failure::rejected(format!(
+            "The arguments of {} do not fit: {field}: {message}.",
+            T::NAME
+        ))
     })?;
     tool.call(toolbox, call).await
 }
