@@ -202,9 +202,10 @@ async fn within<T>(limit: Duration, action: impl Future<Output = T>) -> Result<T
     }
 }
 
-/// Spin passes the text of its Redis library on, which has named this error in two ways.
+/// The host passes the text of its Redis library on, which names this error differently from version to version
+/// (`NOSCRIPT`, `NoScript`, `NoScriptError`) before it quotes the server.
 fn is_unknown_script(message: &str) -> bool {
-    message.contains("NOSCRIPT") || message.contains("NoScriptError")
+    message.contains("No matching script") || message.contains("NOSCRIPT")
 }
 
 /// Errors that say that a script cannot work with what is stored; others may pass.
