@@ -8,7 +8,7 @@
 //! - the journal's length is not as required: the session does not exist, or exists already.
 
 use crate::assistant::OnBusy;
-use crate::conversation::{Conversation, Progress};
+use crate::conversation::{Conversation, End, Progress};
 use crate::engine::Settings;
 use crate::journal::writer::LARGEST_ENTRY;
 use crate::journal::{Entry, Key, Record, TurnStarted, VERSION, unreadable};
@@ -322,7 +322,12 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         let Some(first) = document.first else {
             return Ok(None);
         };
-        Ok(loading::turn_at(self.store, self.scope, first, &document.turn).await?)
+        let mut found = loading::turn_at(self.store, self.scope, first, &document.turn).await?;
+        if let Some(End::Failed { error, .. }) = found.as_mut().and_then(|turn| turn.end.as_mut()) {
+            // The conversation has gone on; trying this one again now would change its past.
+            error.retryable = false;
+        }
+        Ok(found)
     }
 
     /// Takes over a turn that nobody runs; `None` if somebody else was quicker.

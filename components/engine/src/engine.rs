@@ -157,7 +157,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             _ => None,
         };
         if let Some(problem) = problem {
-            writer.set_ttl(admitted.loaded.expires.map(|(_, ttl)| ttl));
+            // Back to what it was; the admission may have set another assistant's.
+            let own = admitted.loaded.expires.map(|(_, ttl)| ttl);
+            writer.set_ttl(if detached {
+                Some(self.settings.detached_ttl)
+            } else {
+                own
+            });
             return Err(refuse(&self.environment, &writer, &admitted.loaded.conversation, problem).await);
         }
         let Some(assistant) = assistant.or(loaded.and_then(Result::ok)) else {

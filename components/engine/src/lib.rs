@@ -17,6 +17,8 @@ pub mod port;
 mod run;
 pub mod scope;
 pub mod session;
+#[cfg(test)]
+mod tests;
 mod time;
 mod turn;
 
