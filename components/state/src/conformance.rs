@@ -1,9 +1,9 @@
 //! The promises of `wit/state/state.wit` as tests that run against any store.
 //!
 //! Each promise is an async function over a [`Fixture`], which gives it the store and a clock. A store's test file
-//! turns each of them into a `#[test]`:
+//! turns each of them into a `#[test]`, as this crate's own `tests/memory.rs` does:
 //!
-//! ```ignore
+//! ```text
 //! fn run(promise: &str) {
 //!     block_on(async { anyturn_state::conformance::check(promise, &MyFixture::new().await).await })
 //! }

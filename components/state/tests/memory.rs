@@ -1,5 +1,11 @@
 //! The in-memory store keeps every promise of the port, and its hooks do what tests rely on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and its helping functions do so too"
+)]
+
 use anyturn_state::conformance::{Fixture, check};
 use anyturn_state::memory::{Fault, ManualClock, MemoryStore};
 use anyturn_state::{Error, ExpectedLength, Found, Position, Query, Store, Write};

@@ -107,7 +107,7 @@ impl EmbeddedStore {
         })
     }
 
-    /// A view of one namespace.
+    /// A view of one namespace, which [`anyturn_state::limits::namespace`] allows.
     pub fn namespace(&self, namespace: &str) -> Namespace {
         Namespace {
             store: self.clone(),

@@ -160,6 +160,20 @@ impl<'a, F: Fixture> Trial<'a, F> {
         jobs.remove(0)
     }
 
+    /// Claims the one job that becomes due `delay` after a moment between `before` and `after`: not earlier, and at
+    /// most one second later.
+    pub(super) async fn claim_when_due(&self, before: u64, after: u64, delay: u64) -> Job {
+        for moment in [0, delay / 2, delay - 20] {
+            self.sleep_until(before + moment).await;
+            if let Some(job) = self.claim(1, LONG).await.pop() {
+                assert!(self.now() - before >= delay, "it was given out before its time");
+                return job;
+            }
+        }
+        self.sleep_until(after + delay + 1000).await;
+        self.claim_one(LONG).await
+    }
+
     pub(super) async fn acknowledge(&self, job: &Job) -> bool {
         self.store()
             .acknowledge(&self.scope, &job.id, job.receipt)
