@@ -30,6 +30,18 @@ impl<'t> Findings<'t> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         self.found.push(Finding { line, key, problem });
     }
+
+    /// Adds what is wrong with a line, counted from 1, of a text value that stands at `at`.
+    pub(super) fn add_within(&mut self, at: Range<usize>, line: usize, key: String, problem: String) {
+        let written = self.text.get(at.clone()).unwrap_or_default();
+        // TOML leaves out a line break right after the opening quotes.
+        let opened = written.trim_start_matches(['"', '\'']);
+        let left_out = written.len() - opened.len() >= 3 && opened.starts_with(['\n', '\r']);
+        self.add(at, key, problem);
+        if let Some(finding) = self.found.last_mut() {
+            finding.line += line - 1 + usize::from(left_out);
+        }
+    }
 }
 
 /// A table of which keys are taken one by one.

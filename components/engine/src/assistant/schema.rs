@@ -1,7 +1,7 @@
 //! Which keys an assistant's file has, what they may hold, and what holds where they are missing.
 
 use super::reader::{Findings, Table};
-use super::{Assistant, AssistantError, Finding, Kind, Limits, OnBusy, Prompt, SessionSettings, ToolSource};
+use super::{Assistant, AssistantError, Kind, Limits, OnBusy, Prompt, SessionSettings, ToolSource};
 use crate::port::ModelOptions;
 use crate::session::index::LONGEST_TTL;
 use toml::de::DeTable;
@@ -107,11 +107,7 @@ fn prompt(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Prompt> 
         }
         (Some((text, at)), None) => {
             if let Err((line, problem)) = check_prompt(&text) {
-                findings.add(at, "prompt".to_owned(), problem);
-                // The prompt's own lines are counted from the one that it begins on.
-                if let Some(Finding { line: begin, .. }) = findings.found.last_mut() {
-                    *begin += line - 1;
-                }
+                findings.add_within(at, line, "prompt".to_owned(), problem);
             }
             Some(Prompt::Text(text))
         }

@@ -1,6 +1,7 @@
-//! A world for engines: a store in memory, a clock that moves when told, a model that does what the message
-//! says, tools that remember what they did, and an executor that a test controls.
+//! A world for engines: a store in memory, a clock that moves when told, and tools that remember what they did.
 
+pub(super) use super::executor::*;
+pub(super) use super::model::*;
 use crate::assistant::{Assistant, Assistants, LoadError};
 use crate::conversation::Conversation;
 use crate::engine::{Engine, Settings};
@@ -10,12 +11,12 @@ use crate::port::*;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
 use anyturn_state::memory::{ManualClock, MemoryStore};
 use anyturn_state::{Found, Position, Query, Store};
-use futures::task::{ArcWake, waker};
+use futures::task::waker;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -290,133 +291,6 @@ pub(super) fn streamed(events: &[Event]) -> String {
     events.iter().map(text).collect()
 }
 
-// ---- the model ------------------------------------------------------------------------------------------
-
-/// Does what the user's last message says: steps divided by `|`, each of words. `read:1`, `once:2`, `risky:3`
-/// and so on call tools; `wait:1000` takes so long; anything else is said. After the last step it says "done".
-#[derive(Clone, Default)]
-pub(super) struct ScriptedModel {
-    /// What the next calls give instead.
-    pub failures: Rc<RefCell<VecDeque<ModelError>>>,
-    pub requests: Rc<RefCell<Vec<ModelRequest>>>,
-    clock: Rc<RefCell<Option<ManualClock>>>,
-}
-
-pub(super) struct ScriptedAnswer {
-    events: VecDeque<ModelEvent>,
-    wait: u64,
-    clock: ManualClock,
-}
-
-impl Model for ScriptedModel {
-    type Answer = ScriptedAnswer;
-
-    async fn complete(&self, request: ModelRequest) -> Result<ScriptedAnswer, ModelError> {
-        self.requests.borrow_mut().push(request.clone());
-        if let Some(error) = self.failures.borrow_mut().pop_front() {
-            return Err(error);
-        }
-        let asked = request
-            .messages
-            .iter()
-            .rposition(|message| message.role == Role::User)
-            .unwrap();
-        let script = text(&request.messages[asked]);
-        let answered = request.messages[asked..]
-            .iter()
-            .filter(|message| message.role == Role::Tool)
-            .count();
-        let mut answer = ScriptedAnswer {
-            events: VecDeque::new(),
-            wait: 0,
-            clock: self.clock.borrow().clone().unwrap(),
-        };
-        let mut calls = 0;
-        for word in script
-            .split('|')
-            .nth(answered)
-            .unwrap_or("done")
-            .split_whitespace()
-        {
-            match word.split_once(':') {
-                Some(("wait", time)) => answer.wait = time.parse().unwrap(),
-                Some((name, n)) if request.tools_allowed => {
-                    let arguments = n
-                        .parse::<i64>()
-                        .map_or(n.to_owned(), |n| json!({ "n": n }).to_string());
-                    let started = ModelEvent::ToolCallStarted {
-                        index: calls,
-                        id: "same".into(),
-                        name: name.into(),
-                    };
-                    // In two pieces, as providers do.
-                    let (a, b) = arguments.split_at(arguments.len() / 2);
-                    let piece = |arguments: &str| ModelEvent::ToolCallArguments {
-                        index: calls,
-                        arguments: arguments.to_owned(),
-                    };
-                    answer.events.extend([started, piece(a), piece(b)]);
-                    calls += 1;
-                }
-                None if word == "fail" => {
-                    answer
-                        .events
-                        .push_back(ModelEvent::Failed(model_error(ModelErrorKind::Unavailable)));
-                    return Ok(answer);
-                }
-                None if word == "cut" => return Ok(answer),
-                _ => {
-                    let blank = if answer.events.is_empty() { "" } else { " " };
-                    answer
-                        .events
-                        .push_back(ModelEvent::Text(format!("{blank}{word}")));
-                }
-            }
-        }
-        answer.events.push_back(ModelEvent::Finished {
-            reason: if calls > 0 {
-                FinishReason::ToolCalls
-            } else {
-                FinishReason::Stop
-            },
-            usage: Usage {
-                input_tokens: 10,
-                cached_tokens: 1,
-                output_tokens: 2,
-            },
-            model: "scripted".into(),
-        });
-        Ok(answer)
-    }
-}
-
-impl Answer for ScriptedAnswer {
-    async fn next(&mut self) -> Option<ModelEvent> {
-        let wait = std::mem::take(&mut self.wait);
-        if wait > 0 {
-            self.clock.sleep(wait).await;
-        }
-        yield_once().await;
-        self.events.pop_front()
-    }
-}
-
-pub(super) fn model_error(kind: ModelErrorKind) -> ModelError {
-    ModelError {
-        kind,
-        message: "the model is out".into(),
-        retry_after: Some(7),
-    }
-}
-
-pub(super) fn text(message: &Message) -> String {
-    let text = |part: &Part| match part {
-        Part::Text { text } => text.clone(),
-        _ => String::new(),
-    };
-    message.parts.iter().map(text).collect()
-}
-
 // ---- the tools ------------------------------------------------------------------------------------------
 
 /// The tools `read`, `once` (idempotent) and `risky` (unprotected) of any server; each takes a number `n`.
@@ -495,78 +369,4 @@ impl Tools for RecordingTools {
             ..ToolOutcome::default()
         }))
     }
-}
-
-// ---- the executor ---------------------------------------------------------------------------------------
-
-struct Flag(AtomicBool);
-
-impl ArcWake for Flag {
-    fn wake_by_ref(flag: &Arc<Self>) {
-        flag.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Tasks that run one poll at a time, in an order that the test chooses.
-#[derive(Default)]
-pub(super) struct Tasks(Vec<(Arc<Flag>, Option<Pin<Box<dyn Future<Output = ()>>>>)>);
-
-impl Tasks {
-    /// Adds a task.
-    pub(super) fn spawn(&mut self, future: impl Future<Output = ()> + 'static) -> usize {
-        self.0
-            .push((Arc::new(Flag(AtomicBool::new(true))), Some(Box::pin(future))));
-        self.0.len() - 1
-    }
-
-    /// Polls one of the tasks that can go on; `false` if none can.
-    pub(super) fn poll_any(&mut self, choice: usize) -> bool {
-        let can = |(flag, task): &(Arc<Flag>, Option<_>)| task.is_some() && flag.0.load(Ordering::SeqCst);
-        let ready: Vec<usize> = (0..self.0.len()).filter(|index| can(&self.0[*index])).collect();
-        if ready.is_empty() {
-            return false;
-        }
-        self.poll(ready[choice % ready.len()])
-    }
-
-    /// Polls this task; `false` if it has nothing to do.
-    pub(super) fn poll(&mut self, index: usize) -> bool {
-        let (flag, task) = &mut self.0[index];
-        let Some(future) = task.as_mut().filter(|_| flag.0.swap(false, Ordering::SeqCst)) else {
-            return false;
-        };
-        if future
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker(flag.clone())))
-            .is_ready()
-        {
-            *task = None;
-        }
-        true
-    }
-
-    /// Drops a task wherever it is, as a crash does; `false` if it had ended.
-    pub(super) fn crash(&mut self, index: usize) -> bool {
-        self.0[index].1.take().is_some()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|(_, task)| task.is_none())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
-pub(super) async fn yield_once() {
-    let mut yielded = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
 }

@@ -1,0 +1,134 @@
+//! A model that does what the message says.
+
+use super::executor::yield_once;
+use crate::port::*;
+use anyturn_state::memory::ManualClock;
+use serde_json::json;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Does what the user's last message says: steps divided by `|`, each of words. `read:1`, `once:2`, `risky:3`
+/// and so on call tools; `wait:1000` takes so long; anything else is said. After the last step it says "done".
+#[derive(Clone, Default)]
+pub(super) struct ScriptedModel {
+    /// What the next calls give instead.
+    pub failures: Rc<RefCell<VecDeque<ModelError>>>,
+    pub requests: Rc<RefCell<Vec<ModelRequest>>>,
+    pub clock: Rc<RefCell<Option<ManualClock>>>,
+}
+
+pub(super) struct ScriptedAnswer {
+    events: VecDeque<ModelEvent>,
+    wait: u64,
+    clock: ManualClock,
+}
+
+impl Model for ScriptedModel {
+    type Answer = ScriptedAnswer;
+
+    async fn complete(&self, request: ModelRequest) -> Result<ScriptedAnswer, ModelError> {
+        self.requests.borrow_mut().push(request.clone());
+        if let Some(error) = self.failures.borrow_mut().pop_front() {
+            return Err(error);
+        }
+        let asked = request
+            .messages
+            .iter()
+            .rposition(|message| message.role == Role::User)
+            .unwrap();
+        let script = text(&request.messages[asked]);
+        let answered = request.messages[asked..]
+            .iter()
+            .filter(|message| message.role == Role::Tool)
+            .count();
+        let mut answer = ScriptedAnswer {
+            events: VecDeque::new(),
+            wait: 0,
+            clock: self.clock.borrow().clone().unwrap(),
+        };
+        let mut calls = 0;
+        for word in script
+            .split('|')
+            .nth(answered)
+            .unwrap_or("done")
+            .split_whitespace()
+        {
+            match word.split_once(':') {
+                Some(("wait", time)) => answer.wait = time.parse().unwrap(),
+                Some((name, n)) if request.tools_allowed => {
+                    let arguments = n
+                        .parse::<i64>()
+                        .map_or(n.to_owned(), |n| json!({ "n": n }).to_string());
+                    let started = ModelEvent::ToolCallStarted {
+                        index: calls,
+                        id: "same".into(),
+                        name: name.into(),
+                    };
+                    // In two pieces, as providers do.
+                    let (a, b) = arguments.split_at(arguments.len() / 2);
+                    let piece = |arguments: &str| ModelEvent::ToolCallArguments {
+                        index: calls,
+                        arguments: arguments.to_owned(),
+                    };
+                    answer.events.extend([started, piece(a), piece(b)]);
+                    calls += 1;
+                }
+                None if word == "fail" => {
+                    answer
+                        .events
+                        .push_back(ModelEvent::Failed(model_error(ModelErrorKind::Unavailable)));
+                    return Ok(answer);
+                }
+                None if word == "cut" => return Ok(answer),
+                _ => {
+                    let blank = if answer.events.is_empty() { "" } else { " " };
+                    answer
+                        .events
+                        .push_back(ModelEvent::Text(format!("{blank}{word}")));
+                }
+            }
+        }
+        answer.events.push_back(ModelEvent::Finished {
+            reason: if calls > 0 {
+                FinishReason::ToolCalls
+            } else {
+                FinishReason::Stop
+            },
+            usage: Usage {
+                input_tokens: 10,
+                cached_tokens: 1,
+                output_tokens: 2,
+            },
+            model: "scripted".into(),
+        });
+        Ok(answer)
+    }
+}
+
+impl Answer for ScriptedAnswer {
+    async fn next(&mut self) -> Option<ModelEvent> {
+        let wait = std::mem::take(&mut self.wait);
+        if wait > 0 {
+            self.clock.sleep(wait).await;
+        }
+        yield_once().await;
+        self.events.pop_front()
+    }
+}
+
+pub(super) fn model_error(kind: ModelErrorKind) -> ModelError {
+    ModelError {
+        kind,
+        message: "the model is out".into(),
+        retry_after: Some(7),
+    }
+}
+
+pub(super) fn text(message: &Message) -> String {
+    let text = |part: &Part| match part {
+        Part::Text { text } => text.clone(),
+        _ => String::new(),
+    };
+    message.parts.iter().map(text).collect()
+}
