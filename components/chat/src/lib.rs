@@ -19,6 +19,8 @@ pub mod http;
 pub mod message;
 pub mod native;
 pub mod openai;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod openapi;
 pub mod platform;
 pub mod proxy;
 pub mod route;

@@ -102,7 +102,7 @@ impl<P: Platform> Admitted<P> {
     /// # Errors
     /// Why there is no turn.
     pub async fn run(self) -> Result<Turn, Problem> {
-        self.drive(&Deaf).await
+        self.drive(&Telling::default()).await
     }
 
     /// Runs the turn in a task of its own; returns when it has begun.
@@ -111,48 +111,53 @@ impl<P: Platform> Admitted<P> {
     /// Why it did not begin.
     pub async fn stream(self, writer: impl Writer) -> Result<Response, Problem> {
         let clock = Ticking(self.platform.environment().clone());
+        let session = self.request.session.id().to_owned();
         let (sender, events) = sse::stream(Box::new(clock));
         let (begun, has_begun) = oneshot::channel();
-        let telling = Telling(RefCell::new(Inner {
-            writer,
+        let telling = Telling(RefCell::new(Some(Inner {
+            writer: Box::new(writer),
             held: String::new(),
             begun: Some(begun),
             sender,
-        }));
+        })));
         let platform = self.platform.clone();
         platform.spawn(async move {
             let outcome = self.drive(&telling).await;
-            telling.0.into_inner().conclude(outcome);
+            if let Some(inner) = telling.0.into_inner() {
+                inner.conclude(outcome);
+            }
         });
         match has_begun.await {
-            Ok(Ok(())) => Ok(respond::events(events)),
+            Ok(Ok(())) => {
+                let mut response = respond::events(events);
+                respond::put_text(&mut response, "anyturn-session", &session);
+                Ok(response)
+            }
             Ok(Err(problem)) => Err(problem),
             Err(_) => Err(Problem::new(Kind::Internal, "The turn ended without a word.")),
         }
     }
 
-    async fn drive(self, sink: &impl Sink) -> Result<Turn, Problem> {
-        let Self {
-            platform,
-            files,
-            servers,
-            request,
-        } = self;
+    /// Both ways of running a turn go through here, with one type of sink, so that a component holds the engine once.
+    fn drive<'a>(self, telling: &'a Telling) -> Pin<Box<dyn Future<Output = Result<Turn, Problem>> + 'a>> {
+        let Self { platform, files, servers, request } = self;
         let listed = Listed::of(&request);
-        let engine = engine(&platform, servers.clone());
-        match engine.turn(&Loading { files, servers }, request, sink).await {
-            Ok(turn) => Ok(turn),
-            Err(error) => {
-                // A session that was listed for this turn and never came to be.
-                if matches!(
-                    error,
-                    TurnError::UnknownAssistant(_) | TurnError::Assistant(_) | TurnError::InvalidMessage(_)
-                ) {
-                    listed.remove(&platform).await;
+        Box::pin(async move {
+            let engine = engine(&platform, servers.clone());
+            match engine.turn(&Loading { files, servers }, request, telling).await {
+                Ok(turn) => Ok(turn),
+                Err(error) => {
+                    // A session that was listed for this turn and never came to be.
+                    if matches!(
+                        error,
+                        TurnError::UnknownAssistant(_) | TurnError::Assistant(_) | TurnError::InvalidMessage(_)
+                    ) {
+                        listed.remove(&platform).await;
+                    }
+                    Err(problem(error))
                 }
-                Err(problem(error))
             }
-        }
+        })
     }
 }
 
@@ -193,27 +198,22 @@ impl<P: Platform> anyturn_engine::Assistants for Loading<P> {
     }
 }
 
-/// Nobody listens: the answer comes at the end.
-struct Deaf;
+/// Tells whoever listens, if anybody does.
+#[derive(Default)]
+struct Telling(RefCell<Option<Inner>>);
 
-impl Sink for Deaf {
-    fn emit(&self, _: Event) {}
-}
-
-/// Somebody listens.
-struct Telling<W>(RefCell<Inner<W>>);
-
-struct Inner<W> {
-    writer: W,
+struct Inner {
+    writer: Box<dyn Writer>,
     /// What was written before the answer began.
     held: String,
     begun: Option<oneshot::Sender<Result<(), Problem>>>,
     sender: sse::Sender,
 }
 
-impl<W: Writer> Sink for Telling<W> {
+impl Sink for Telling {
     fn emit(&self, event: Event) {
         let mut inner = self.0.borrow_mut();
+        let Some(inner) = inner.as_mut() else { return };
         let begins = inner.begun.is_some() && inner.writer.begins(&event.kind);
         if let Some(text) = inner.writer.write(&event) {
             inner.send(text);
@@ -224,7 +224,7 @@ impl<W: Writer> Sink for Telling<W> {
     }
 }
 
-impl<W: Writer> Inner<W> {
+impl Inner {
     fn send(&mut self, text: String) {
         if self.begun.is_some() {
             self.held.push_str(&text);

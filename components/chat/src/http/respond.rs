@@ -39,6 +39,13 @@ pub fn events(stream: super::sse::EventStream) -> Response {
     response
 }
 
+/// Puts a text into a header; one that cannot be in a header is left out.
+pub fn put_text(response: &mut Response, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
 /// The headers that every answer has, unless it brought its own: nothing is cached, nothing is guessed, nothing is
 /// framed, nothing is executed.
 pub fn put_common_headers(response: &mut Response, request_id: &str) {
@@ -58,7 +65,5 @@ pub fn put_common_headers(response: &mut Response, request_id: &str) {
     for (name, value) in COMMON {
         headers.entry(name).or_insert(value);
     }
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert("x-request-id", value);
-    }
+    put_text(response, "x-request-id", request_id);
 }

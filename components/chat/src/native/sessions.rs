@@ -135,19 +135,14 @@ fn unknown() -> Problem {
 }
 
 fn summary(head: SessionHead) -> Summary {
-    let SessionHead {
-        session,
-        assistant,
-        title,
-        created_at,
-        updated_at,
-    } = head;
+    let SessionHead { session, assistant, title, created_at, updated_at } = head;
     Summary {
         id: session,
         assistant,
         title,
         created_at,
-        updated_at,
+        // A session is listed a moment before it is begun.
+        updated_at: updated_at.max(created_at),
     }
 }
 

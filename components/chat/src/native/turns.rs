@@ -112,11 +112,8 @@ fn json(turn: &Turn) -> Response {
 
 /// Names the session and the turn in the headers.
 pub fn put_names(response: &mut Response, session: &str, turn: &str) {
-    for (name, value) in [("anyturn-session", session), ("anyturn-turn", turn)] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
+    respond::put_text(response, "anyturn-session", session);
+    respond::put_text(response, "anyturn-turn", turn);
 }
 
 /// What kind of problem a turn's failure is.

@@ -1,0 +1,263 @@
+//! What the engine writes into answers, as schemas. The engine knows no schemas; tests hold real answers to these.
+#![allow(dead_code, reason = "only their schemas are used")]
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What came of a turn.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Turn {
+    /// The session's id.
+    session: String,
+    /// The turn's id.
+    turn: String,
+    /// The assistant's name.
+    assistant: String,
+    /// How it ended.
+    state: TurnState,
+    /// What the assistant said. In a failed turn: what it had said until then.
+    message: Reply,
+    /// The tools that were called, in their order.
+    tool_calls: Vec<ToolCall>,
+    /// What all model calls of the turn took.
+    usage: Usage,
+    /// The model that answered last, as its provider names it; empty when none answered.
+    model: String,
+    /// When it was admitted, as RFC 3339.
+    created_at: Time,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+/// How a turn ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum TurnState {
+    /// The assistant answered.
+    Finished,
+    /// It did not, or not completely.
+    Failed,
+}
+
+/// A moment as RFC 3339 in UTC.
+#[derive(Serialize, JsonSchema)]
+#[serde(transparent)]
+struct Time(#[schemars(extend("format" = "date-time"))] String);
+
+/// What the assistant said.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Reply {
+    /// `assistant`.
+    role: String,
+    /// Markdown.
+    content: String,
+}
+
+/// A tool that was called.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ToolCall {
+    /// The call's id.
+    id: String,
+    /// The tool's name.
+    tool: String,
+    /// The server that offers it.
+    server: String,
+    /// What it was called with.
+    arguments: Value,
+    /// What it answered: the structured result if there is one, else text.
+    result: Value,
+    /// Whether it failed.
+    is_error: bool,
+}
+
+/// Tokens; the offline model counts words.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Usage {
+    /// Read by the model.
+    input_tokens: u32,
+    /// Of these, read from the provider's cache.
+    cached_tokens: u32,
+    /// Written by the model.
+    output_tokens: u32,
+}
+
+/// Why a turn failed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Failure {
+    /// What a program can act on.
+    kind: FailureKind,
+    /// For people.
+    message: String,
+    /// Whether the same idempotency key goes on with the turn where it failed.
+    retryable: bool,
+    /// Milliseconds after which trying again makes sense.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+/// Why a turn failed.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FailureKind {
+    /// The provider refuses the request.
+    InvalidRequest,
+    /// The provider's credentials are missing or refused.
+    Unauthorized,
+    /// The provider has no such model.
+    UnknownModel,
+    /// The provider limits the rate or the quota.
+    RateLimited,
+    /// The conversation is longer than the model can read.
+    ContextTooLong,
+    /// The provider refuses the content.
+    ContentRefused,
+    /// The provider cannot be reached or fails.
+    Unavailable,
+    /// The provider did not answer in time.
+    Timeout,
+    /// The provider answered what cannot be understood, or broke off.
+    Protocol,
+    /// A tool server could not say which tools it has.
+    ToolsUnavailable,
+    /// The model did not answer within the assistant's limit of steps.
+    StepLimit,
+    /// Something was larger than the store takes.
+    TooLarge,
+    /// The instance that ran the turn died, and another message came before anybody went on with it.
+    Interrupted,
+}
+
+/// The turn was admitted.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TurnStarted {
+    /// The session's id.
+    session: String,
+    /// The turn's id.
+    turn: String,
+    /// The assistant's name.
+    assistant: String,
+    /// When it was admitted.
+    created_at: Time,
+}
+
+/// More of the assistant's text.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TextDelta {
+    /// The text.
+    text: String,
+}
+
+/// A tool is about to run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ToolStarted {
+    /// The call's id.
+    id: String,
+    /// The tool's name.
+    tool: String,
+    /// The tool's name for people.
+    title: String,
+    /// The server that offers it.
+    server: String,
+    /// What it is called with.
+    arguments: Value,
+}
+
+/// A page of sessions, the one used last first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct SessionList {
+    /// The sessions.
+    data: Vec<SessionSummary>,
+    /// The `offset` of the next page; left out after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<u32>,
+}
+
+/// A session as a list shows it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SessionSummary {
+    /// The session's id.
+    id: String,
+    /// The assistant's name.
+    assistant: String,
+    /// For people.
+    title: String,
+    /// When it began.
+    created_at: Time,
+    /// When something last happened in it.
+    updated_at: Time,
+}
+
+/// A session with a page of its turns, the oldest first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Session {
+    /// The session's id.
+    id: String,
+    /// The assistant's name.
+    assistant: String,
+    /// For people.
+    title: String,
+    /// When it began.
+    created_at: Time,
+    /// When something last happened in it.
+    updated_at: Time,
+    /// Whether a turn is running.
+    running: bool,
+    /// When it is forgotten if nothing happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Time>,
+    /// A page of turns.
+    turns: Vec<SessionTurn>,
+    /// What to ask `before` of for earlier turns; left out when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+}
+
+/// A turn as a session shows it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SessionTurn {
+    /// The turn's id.
+    turn: String,
+    /// What the user said.
+    input: String,
+    /// Addresses of the user's pictures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<String>,
+    /// How it ended, if it did.
+    state: SessionTurnState,
+    /// What the assistant said; left out while it has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Reply>,
+    /// The tools that were called.
+    tool_calls: Vec<ToolCall>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    /// When the user said it.
+    created_at: Time,
+}
+
+/// How a turn ended, if it did.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SessionTurnState {
+    /// It has not ended.
+    Running,
+    /// The assistant answered.
+    Finished,
+    /// It did not, or not completely.
+    Failed,
+}

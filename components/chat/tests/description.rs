@@ -1,0 +1,58 @@
+//! The embedded description is the one that the types generate.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+#[test]
+fn the_embedded_description_is_the_generated_one() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tasks = std::fs::read_to_string(here.join("../tools/tasks/openapi.json")).unwrap();
+    let tasks: Value = serde_json::from_str(&tasks).unwrap();
+    let generated = anyturn_chat::openapi::write(&anyturn_chat::openapi::generate(&[("tasks", tasks)]));
+    let file = here.join("openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&file, &generated).unwrap();
+    }
+    let embedded = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        embedded == generated,
+        "openapi.json is not what the types say: UPDATE_OPENAPI=1 cargo test -p anyturn-chat --test description"
+    );
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_operation_has_a_name() {
+    let description: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+    let mut references = Vec::new();
+    collect(&description, &mut references);
+    assert!(references.len() > 40, "{}", references.len());
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads elsewhere"));
+        assert!(description.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if method != "parameters" {
+                let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"));
+                assert!(names.insert(name), "two operations are named {name}");
+            }
+        }
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str() {
+                    Some(reference) if name == "$ref" => references.push(reference.to_owned()),
+                    _ => collect(member, references),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
