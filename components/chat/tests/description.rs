@@ -56,3 +56,32 @@ fn collect(value: &Value, references: &mut Vec<String>) {
         _ => {}
     }
 }
+
+mod support;
+
+#[test]
+fn the_page_loads_nothing_from_elsewhere_and_its_policy_lets_nothing_be() {
+    let world = support::World::new();
+    let page = world.get("/docs");
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"));
+    for path in ["/docs/docs.js", "/docs/docs.css"] {
+        assert!(page.body.contains(&format!("\"{path}\"")), "{path}");
+        let file = world.get(path);
+        assert_eq!(file.status, 200, "{path}");
+        assert!(!file.body.contains("://"), "{path} names another server");
+    }
+    assert!(!page.body.contains("://") && !page.body.contains("style=") && !page.body.contains("<script>"));
+    assert_eq!(world.get("/docs/other").status, 404);
+}
+
+#[test]
+fn a_browser_that_has_the_description_is_not_sent_it_again() {
+    let world = support::World::new();
+    let first = world.get("/openapi.json");
+    assert_eq!((first.status.as_u16(), first.header("cache-control")), (200, "no-cache"));
+    let headers = [("if-none-match", first.header("etag"))];
+    let second = world.ask(support::with("GET", "/openapi.json", "", &headers));
+    assert_eq!((second.status.as_u16(), second.body.as_str()), (304, ""));
+}
