@@ -78,7 +78,7 @@ impl RedisStore {
     pub async fn connect(url: &str, options: RedisOptions) -> Result<Self, Error> {
         let address = Address::parse(url, &options)?;
         let (link, server) = Link::open(&address, &options).await?;
-        let notices = Notices::new(&address, &options);
+        let notices = Notices::new(&address, &options)?;
         let description = format!("{server} at {address}");
         let round_trips = AtomicU64::new(0);
         Ok(Self {

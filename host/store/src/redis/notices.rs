@@ -56,24 +56,24 @@ fn lock(registry: &Registry) -> MutexGuard<'_, HashMap<Arc<str>, Channel>> {
 }
 
 impl Notices {
-    pub(super) fn new(address: &Address, options: &RedisOptions) -> Self {
+    /// Starts the listener, which connects when somebody waits for the first time.
+    pub(super) fn new(address: &Address, options: &RedisOptions) -> Result<Self, Error> {
         let registry = Registry::default();
         let (wishes, inbox) = mpsc::unbounded_channel();
-        if let Ok(client) = address.client(|settings| settings) {
-            let timeout = options.connection_timeout;
-            let listener = Listener {
-                client,
-                registry: Arc::clone(&registry),
-                timeout,
-                inbox,
-            };
-            tokio::spawn(listener.run());
-        }
-        Self {
+        let client = address.client(|settings| settings)?;
+        let timeout = options.connection_timeout;
+        let listener = Listener {
+            client,
+            registry: Arc::clone(&registry),
+            timeout,
+            inbox,
+        };
+        tokio::spawn(listener.run());
+        Ok(Self {
             registry,
             wishes,
             timeout: options.response_timeout,
-        }
+        })
     }
 
     /// Subscribes to a channel, or joins those who have.

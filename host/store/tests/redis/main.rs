@@ -5,3 +5,4 @@ mod faults;
 mod layout;
 mod server;
 mod throughput;
+mod tls;

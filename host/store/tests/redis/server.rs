@@ -91,7 +91,7 @@ impl Server {
         assert!(status.success());
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("redis.sock")
     }
 

@@ -1,5 +1,6 @@
 //! What a turn costs, printed: `cargo test -p anyturn-store --release -- --ignored --nocapture throughput`.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyturn_state::{ExpectedLength, ExpectedVersion, Position, Query, Store, Write, Written};
@@ -135,6 +136,11 @@ async fn throughput() {
         println!("{line}");
     }
 
+    redis::cmd("CONFIG")
+        .arg(&["SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "6000"])
+        .exec_async(&mut spy)
+        .await
+        .unwrap();
     let begun = Instant::now();
     for number in 0..2_000 {
         turn(&store, TASKS + 1, number).await;
@@ -143,4 +149,28 @@ async fn throughput() {
         "1 task: {:.0} µs per turn",
         begun.elapsed().as_secs_f64() * 1e6 / 2_000.0
     );
+    // An entry is (id, time, microseconds, command, …); a commit is told by the number of its keys.
+    type Entry = (u64, u64, u64, Vec<redis::Value>, String, String);
+    let mut slowlog = redis::cmd("SLOWLOG");
+    let log: Vec<Entry> = slowlog.arg("GET").arg(6_000).query_async(&mut spy).await.unwrap();
+    let mut costs = BTreeMap::<String, Vec<u64>>::new();
+    for (_, _, microseconds, command, _, _) in log {
+        let words: Vec<String> = command
+            .into_iter()
+            .take(3)
+            .flat_map(redis::from_redis_value)
+            .collect();
+        if words[0] == "EVALSHA" {
+            costs.entry(words[2].clone()).or_default().push(microseconds);
+        }
+    }
+    for (keys, mut costs) in costs {
+        costs.sort();
+        let at = |part: usize| costs[costs.len() * part / 100];
+        println!(
+            "a commit on {keys} keys: {} µs, p99 {} µs within Redis",
+            at(50),
+            at(99)
+        );
+    }
 }
