@@ -10,6 +10,7 @@
 use crate::assistant::OnBusy;
 use crate::conversation::{Conversation, End, Progress};
 use crate::engine::Settings;
+use crate::id;
 use crate::journal::writer::LARGEST_ENTRY;
 use crate::journal::{Entry, Key, Record, TurnStarted, VERSION, unreadable};
 use crate::loading::{self, Loaded};
@@ -36,10 +37,8 @@ pub(crate) struct Application<'a, S, E> {
     pub environment: &'a E,
     pub settings: Settings,
     pub scope: &'a str,
-    /// The turn's id.
-    pub turn: String,
-    /// Unique to this try of it: the turn's id and random bits.
-    pub holder: String,
+    /// Unique to this application: what its leases' holders end with.
+    pub nonce: String,
     pub started: TurnStarted,
     /// What the request requires of the session.
     pub expected: ExpectedLength,
@@ -56,7 +55,12 @@ pub(crate) enum Decision {
     /// current turn.
     Run(Box<Admitted>),
     /// It has run already.
-    Recorded(Box<Progress>, Conversation),
+    Recorded {
+        /// The turn.
+        progress: Box<Progress>,
+        /// The conversation's assistant.
+        assistant: String,
+    },
 }
 
 /// The right to run a turn.
@@ -114,18 +118,25 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let at = self.environment.now();
-            let entry = self
-                .entry(at, Record::TurnStarted(Box::new(self.started.clone())))
-                .encode()?;
+            // An id of its own for each try: one that went unanswered may have been admitted and, if this
+            // instance was slow, superseded since.
+            let turn = id::new("turn", self.environment.random());
+            let started = Record::TurnStarted(Box::new(self.started.clone()));
+            let started = Entry {
+                v: VERSION,
+                at: self.environment.now(),
+                turn,
+                what: started,
+            };
+            let entry = started.encode()?;
             if entry.len() > LARGEST_ENTRY {
                 return Err(TurnError::InvalidMessage("the message is too large".to_owned()));
             }
             let mut writes = Vec::with_capacity(3);
             if let Some(key) = &self.started.key {
-                writes.push(put_key(key, &self.turn, None, self.ttl)?);
+                writes.push(put_key(key, &started.turn, None, self.ttl)?);
             }
-            writes.push(self.acquire());
+            writes.push(self.acquire(&started.turn));
             writes.push(Write::Append {
                 journal: scope::TURNS.to_owned(),
                 expected: self.expected,
@@ -139,7 +150,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
                 loading::queries().into()
             };
             let refused = match self.store.commit(self.scope, writes, queries).await {
-                Ok(committed) if fresh => return Ok(self.first(committed, at)),
+                Ok(committed) if fresh => return Ok(first(&committed, started)),
                 Ok(committed) => return self.admitted(committed).await,
                 Err(error) => error,
             };
@@ -156,9 +167,16 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
                 Error::Conflict {
                     actual: Actual::Lease(lease),
                     ..
-                } => match self.on_busy {
-                    OnBusy::Reject => return Err(busy(&lease)),
-                },
+                } => {
+                    if self.is_own(&lease)
+                        && let Some(admitted) = self.adopt().await?
+                    {
+                        return Ok(admitted);
+                    }
+                    match self.on_busy {
+                        OnBusy::Reject => return Err(busy(&lease)),
+                    }
+                }
                 Error::Conflict {
                     actual: Actual::Length(0),
                     ..
@@ -186,37 +204,24 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         }
     }
 
-    fn entry(&self, at: u64, what: Record) -> Entry {
-        Entry {
-            v: VERSION,
-            at,
-            turn: self.turn.clone(),
-            what,
-        }
-    }
-
-    fn acquire(&self) -> Write {
+    fn acquire(&self, turn: &str) -> Write {
         Write::Acquire {
             lease: scope::TURN.to_owned(),
-            holder: self.holder.clone(),
+            holder: self.holder(turn),
             ttl: self.settings.lease,
         }
     }
 
-    /// The first turn of a conversation needs nothing read.
-    fn first(&self, committed: Committed, at: u64) -> Decision {
-        let mut loaded = Loaded {
-            length: 1,
-            ..Loaded::default()
-        };
-        loaded.conversation.apply(
-            0,
-            self.entry(at, Record::TurnStarted(Box::new(self.started.clone()))),
-        );
-        Decision::Run(Box::new(Admitted {
-            epoch: epoch(&committed),
-            loaded,
-        }))
+    fn holder(&self, turn: &str) -> String {
+        format!("{turn}/{}", self.nonce)
+    }
+
+    /// Whether a lease is held through this application.
+    fn is_own(&self, lease: &LeaseState) -> bool {
+        lease
+            .holder
+            .rsplit_once('/')
+            .is_some_and(|(_, nonce)| nonce == self.nonce)
     }
 
     async fn admitted(&self, committed: Committed) -> Result<Decision, TurnError> {
@@ -235,7 +240,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
             Err(error) => return Err(error.into()),
         };
         let lease = lease_of(&found);
-        if lease.holder != self.holder {
+        if !self.is_own(&lease) {
             return Ok(None);
         }
         let loaded = loading::load(self.store, self.scope, found).await?;
@@ -270,7 +275,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
             let found: Vec<Found> = found.collect();
             let lease = lease_of(&found);
             let loaded = loading::load(self.store, self.scope, found).await?;
-            if lease.holder == self.holder {
+            if self.is_own(&lease) {
                 return Ok(Some(Decision::Run(Box::new(Admitted {
                     epoch: lease.epoch,
                     loaded,
@@ -288,7 +293,12 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
                     }
                 }
                 Some(progress) if progress.end.is_some() => {
-                    return Ok(Some(Decision::Recorded(Box::new(progress), loaded.conversation)));
+                    let head = loaded.conversation.head;
+                    let assistant = head.map(|head| head.assistant).unwrap_or_default();
+                    return Ok(Some(Decision::Recorded {
+                        progress: Box::new(progress),
+                        assistant,
+                    }));
                 }
                 Some(_) => {}
             }
@@ -337,7 +347,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
             at: self.environment.now(),
             turn: turn.to_owned(),
             what: Record::TurnResumed {
-                holder: self.holder.clone(),
+                holder: self.holder(turn),
             },
         };
         let append = Write::Append {
@@ -348,7 +358,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         };
         match self
             .store
-            .commit(self.scope, vec![self.acquire(), append], Vec::new())
+            .commit(self.scope, vec![self.acquire(turn), append], Vec::new())
             .await
         {
             Ok(committed) => {
@@ -375,6 +385,19 @@ fn busy(lease: &LeaseState) -> TurnError {
         turn,
         retry_after: lease.remaining.clamp(1, 1000),
     }
+}
+
+/// The first turn of a conversation needs nothing read.
+fn first(committed: &Committed, started: Entry) -> Decision {
+    let mut loaded = Loaded {
+        length: 1,
+        ..Loaded::default()
+    };
+    loaded.conversation.apply(0, started);
+    Decision::Run(Box::new(Admitted {
+        epoch: epoch(committed),
+        loaded,
+    }))
 }
 
 fn epoch(committed: &Committed) -> u64 {

@@ -97,7 +97,7 @@ impl Conversation {
         match what {
             Record::TurnStarted(started) => {
                 if self.current.as_ref().is_some_and(|current| current.turn == turn) {
-                    // An admission that was repeated because its answer got lost.
+                    // A store's client has sent an admission twice.
                     return;
                 }
                 self.settle();

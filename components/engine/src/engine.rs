@@ -120,8 +120,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         let admitted = match decision {
             Decision::Run(admitted) => *admitted,
-            Decision::Recorded(progress, conversation) => {
-                let assistant = conversation.head.map(|head| head.assistant).unwrap_or_default();
+            Decision::Recorded { progress, assistant } => {
                 let turn = progress.turn(&session, &assistant);
                 retell(&turn, sink);
                 return Ok(turn);
@@ -221,8 +220,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         request: &TurnRequest,
         assistant: Option<&Assistant>,
     ) -> Application<'a, S, E> {
-        let turn = id::new("turn", self.environment.random());
-        let holder = format!("{turn}/{:08x}", self.environment.random() & 0xffff_ffff);
         let (expected, history) = match &request.session {
             SessionTarget::New { .. } => (ExpectedLength::Exactly(0), None),
             SessionTarget::Existing { .. } => (ExpectedLength::AtLeast(1), None),
@@ -252,8 +249,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             environment: &self.environment,
             settings: self.settings,
             scope,
-            turn,
-            holder,
+            nonce: id::new("run", self.environment.random()),
             started,
             expected,
             ttl,

@@ -30,6 +30,9 @@ pub(crate) fn check(schema: &Value, value: &Value) -> Vec<String> {
     check.problems
 }
 
+/// A keyword, its words, and whether a number keeps to it.
+type Bound = (&'static str, &'static str, fn(f64, f64) -> bool);
+
 struct Check<'s> {
     root: &'s Value,
     budget: &'s Cell<u32>,
@@ -194,7 +197,7 @@ impl<'s> Check<'s> {
 
     fn number(&mut self, schema: &Map<String, Value>, number: f64, path: &str) {
         let bound = |name| schema.get(name).and_then(Value::as_f64);
-        let bounds: [(&str, &str, fn(f64, f64) -> bool); 4] = [
+        let bounds: [Bound; 4] = [
             ("minimum", "at least", |number, bound| number >= bound),
             ("maximum", "at most", |number, bound| number <= bound),
             ("exclusiveMinimum", "more than", |number, bound| number > bound),

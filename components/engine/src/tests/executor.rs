@@ -22,7 +22,9 @@ impl ArcWake for Flag {
 
 /// Tasks that run one poll at a time, in an order that the test chooses.
 #[derive(Default)]
-pub(super) struct Tasks(Vec<(Arc<Flag>, Option<Pin<Box<dyn Future<Output = ()>>>>)>);
+pub(super) struct Tasks(Vec<(Arc<Flag>, Option<Task>)>);
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Tasks {
     /// Adds a task.

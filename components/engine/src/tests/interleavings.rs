@@ -66,7 +66,8 @@ fn faults() -> impl Strategy<Value = BTreeMap<u64, Fault>> {
     prop::collection::btree_map(1u64..40, fault, 0..6)
 }
 
-type Results = Rc<RefCell<Vec<(Client, Result<Turn, TurnError>)>>>;
+/// What each client got.
+type Results = Vec<(Client, Result<Turn, TurnError>)>;
 
 fn request(client: &Client) -> TurnRequest {
     match client.key {
@@ -75,17 +76,13 @@ fn request(client: &Client) -> TurnRequest {
     }
 }
 
-fn play(
-    clients: &[Client],
-    acts: &[Act],
-    faults: &BTreeMap<u64, Fault>,
-) -> (World, Vec<(Client, Result<Turn, TurnError>)>) {
+fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>) -> (World, Results) {
     let world = World::new();
     let faults = faults.clone();
     world
         .store
         .on_operation(move |operation| faults.get(&operation.number).copied());
-    let results = Results::default();
+    let results = Rc::new(RefCell::new(Results::new()));
     let mut tasks = Tasks::default();
     let instances = [world.engine(), world.engine()];
     for (number, act) in acts.iter().enumerate() {
@@ -102,7 +99,7 @@ fn play(
                 tasks.poll_any(choice);
             }
             Act::Wait(time) => world.clock().advance(time),
-            Act::Crash(choice) if tasks.len() > 0 => {
+            Act::Crash(choice) if !tasks.is_empty() => {
                 tasks.crash(choice % tasks.len());
             }
             Act::Crash(_) => {}

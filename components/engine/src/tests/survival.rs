@@ -271,3 +271,37 @@ fn a_journal_of_a_later_version_is_refused_by_name() {
         "{reason}"
     );
 }
+
+#[test]
+fn an_admission_that_went_unanswered_for_too_long_is_made_anew() {
+    let world = World::new();
+    world.turn(say("before")).unwrap();
+    world.store.fail(1, Fault::After);
+    let mut tasks = Tasks::default();
+    let (all, engine, outcome) = (world.clone(), world.engine(), Outcome::default());
+    let result = outcome.clone();
+    let task = tasks.spawn(async move {
+        result.replace(Some(engine.turn(&all, say("hello"), &Heard::default()).await));
+    });
+    // Its lease runs out, and another turn comes and goes, before it learns that it was not answered.
+    let before = world.store.round_trips();
+    while world.store.round_trips() == before {
+        tasks.poll(task);
+    }
+    assert_eq!(world.records("s1").len(), 4);
+    world.clock().advance(3_000);
+    world.turn(say("quick")).unwrap();
+    while !tasks.is_empty() {
+        assert!(tasks.poll(task));
+    }
+    let turn = outcome.take().unwrap().unwrap();
+    assert_eq!(turn.message.content, "hello");
+    let journal = world.journal("s1");
+    let own: Vec<&str> = journal
+        .iter()
+        .filter(|e| e.turn == turn.turn)
+        .map(|e| name(&e.what))
+        .collect();
+    assert_eq!(own, ["turn-started", "model-called", "turn-finished"]);
+    world.assert_snapshot_is_replay("s1", "tasks");
+}

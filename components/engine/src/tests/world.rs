@@ -352,11 +352,12 @@ impl Tools for RecordingTools {
         let (now, most) = self.under_way.get();
         self.under_way.set((now + 1, most.max(now + 1)));
         yield_once().await;
-        let mut effects = self.effects.borrow_mut();
-        let effect = effects.entry(call.idempotency_key).or_default();
-        // An idempotent tool takes effect once for a key; the engine must see to it for the others.
-        *effect = if call.tool == "once" { 1 } else { *effect + 1 };
-        drop(effects);
+        {
+            let mut effects = self.effects.borrow_mut();
+            let effect = effects.entry(call.idempotency_key).or_default();
+            // An idempotent tool takes effect once for a key; the engine must see to it for the others.
+            *effect = if call.tool == "once" { 1 } else { *effect + 1 };
+        }
         yield_once().await;
         let (now, most) = self.under_way.get();
         self.under_way.set((now - 1, most));
