@@ -1,6 +1,10 @@
 //! The client against this crate's server, and against servers of other kinds.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that is wrong should panic")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that is wrong should panic"
+)]
 
 mod support;
 

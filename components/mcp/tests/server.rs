@@ -1,6 +1,10 @@
 //! What goes over the wire, for both revisions, as the specification words it.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that is wrong should panic")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that is wrong should panic"
+)]
 
 mod support;
 

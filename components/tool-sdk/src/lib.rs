@@ -97,6 +97,7 @@ mod field;
 mod once;
 mod problem;
 mod reply;
+pub mod schema;
 mod service;
 mod set;
 pub mod testing;

@@ -21,7 +21,7 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
-/// A problem as RFC 9457 writes it down; here for the description of APIs.
+/// What went wrong with a request (RFC 9457).
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Problem")]
 pub struct ProblemDocument<'a> {
@@ -36,6 +36,7 @@ pub struct ProblemDocument<'a> {
     detail: &'a str,
     /// Which fields are wrong, where it is fields.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(default)]
     errors: &'a [FieldError],
 }
 

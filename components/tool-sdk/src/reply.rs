@@ -77,7 +77,7 @@ pub enum Failure {
     /// The tool needs to know whose data it works on.
     #[error(
         "This tool works on one user's data, and nobody said whose. Call it through anyturn, send the header \
-         anyturn-user, or set the server's variable default_user."
+         anyturn-user, or set the environment variable DEFAULT_USER of the server."
     )]
     NobodyCalls,
     /// The server failed. Whether the call took effect is unknown; with an idempotency key it can be

@@ -41,10 +41,11 @@ pub trait Toolbox: Sized {
         false
     }
 
-    /// The user, where a request names none. By default there is none, and tools that work on one user's
-    /// data refuse.
-    async fn default_user(&self) -> Option<String> {
-        None
+    /// The user, where a request names none, such as one of an MCP client that talks to this server alone:
+    /// the environment variable `DEFAULT_USER`. Without it there is none, and tools that work on one
+    /// user's data refuse.
+    fn default_user(&self) -> Option<String> {
+        std::env::var("DEFAULT_USER").ok().filter(|user| !user.is_empty())
     }
 
     /// Milliseconds since the Unix epoch.
@@ -108,7 +109,7 @@ where
     };
     let mut caller = Caller::from_headers(&head.headers);
     if caller.user.is_none() {
-        caller.user = toolbox.default_user().await;
+        caller.user = toolbox.default_user();
     }
     if is_mcp {
         let endpoint = Endpoint { toolbox, caller };

@@ -4,7 +4,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::{Call, Failure, FieldError, Reply, Tool, Toolbox};
+use crate::schema;
+use crate::{Call, Example, Failure, FieldError, Reply, Tool, Toolbox};
 
 /// The tools of a toolbox; implemented for tuples of 1 to 16 [`Tool`]s.
 #[allow(async_fn_in_trait)]
@@ -19,6 +20,9 @@ pub trait Tools<A> {
 
     /// How `tools/list` describes the tools.
     fn describe() -> Vec<Value>;
+
+    /// What is wrong with the tools' names and examples.
+    fn mistakes() -> Vec<String>;
 }
 
 /// The JSON array of all descriptions, one tool a line.
@@ -52,6 +56,10 @@ macro_rules! tuples {
 
             fn describe() -> Vec<Value> {
                 vec![describe::<A, $first>(), $(describe::<A, $rest>()),*]
+            }
+
+            fn mistakes() -> Vec<String> {
+                [mistakes::<A, $first>(), $(mistakes::<A, $rest>()),*].concat()
             }
         }
         tuples!($($rest)*);
@@ -89,7 +97,9 @@ fn describe<A, T: Tool<A>>() -> Value {
             description = text;
         }
     }
-    simplify(&mut schema);
+    schema::without_null(&mut schema);
+    schema::flatten_enums(&mut schema);
+    schema::one_line_descriptions(&mut schema);
     let effect = T::EFFECT;
     let mut annotations = Map::new();
     annotations.insert("readOnlyHint".into(), json!(effect.read_only));
@@ -101,7 +111,7 @@ fn describe<A, T: Tool<A>>() -> Value {
     let mut tool = Map::new();
     tool.insert("name".into(), json!(T::NAME));
     tool.insert("title".into(), json!(T::TITLE));
-    tool.insert("description".into(), json!(one_line(&description)));
+    tool.insert("description".into(), json!(schema::one_line(&description)));
     tool.insert("inputSchema".into(), schema);
     tool.insert("annotations".into(), Value::Object(annotations));
     let examples: Vec<Value> = T::EXAMPLES
@@ -117,52 +127,22 @@ fn describe<A, T: Tool<A>>() -> Value {
     Value::Object(tool)
 }
 
-/// Makes a schema say what a model should write, which is less than what would be accepted: an argument
-/// that is not wanted is left out rather than `null`, and the sizes of Rust's integers are nobody's business.
-fn simplify(schema: &mut Value) {
-    match schema {
-        Value::Object(entries) => {
-            if let Some(Value::String(text)) = entries.get_mut("description") {
-                *text = one_line(text);
-            }
-            if let Some(Value::Array(types)) = entries.get_mut("type") {
-                types.retain(|kind| kind != "null");
-                if let [only] = types.as_slice() {
-                    let only = only.clone();
-                    entries.insert("type".into(), only);
-                }
-            }
-            if let Some(Value::Array(values)) = entries.get_mut("enum") {
-                values.retain(|value| !value.is_null());
-            }
-            if let Some(Value::Array(alternatives)) = entries.get_mut("anyOf") {
-                alternatives.retain(|alternative| alternative.get("type") != Some(&json!("null")));
-                if let [Value::Object(only)] = alternatives.as_slice() {
-                    let only = only.clone();
-                    entries.remove("anyOf");
-                    for (key, value) in only {
-                        entries.entry(key).or_insert(value);
-                    }
-                }
-            }
-            if entries.get("default") == Some(&Value::Null) {
-                entries.remove("default");
-            }
-            if entries
-                .get("format")
-                .and_then(Value::as_str)
-                .is_some_and(|format| format.starts_with(['u', 'i']))
-                && entries.get("type") == Some(&json!("integer"))
-            {
-                entries.remove("format");
-            }
-            entries.values_mut().for_each(simplify);
-        }
-        Value::Array(items) => items.iter_mut().for_each(simplify),
-        _ => {}
+fn mistakes<A, T: Tool<A>>() -> Vec<String> {
+    let mut all = Vec::new();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !(1..=64).contains(&T::NAME.len()) || !T::NAME.bytes().all(is_plain) {
+        all.push(format!(
+            "{}: a name is 1 to 64 ASCII letters, digits, _ and -",
+            T::NAME
+        ));
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    for Example(utterance, arguments) in T::EXAMPLES {
+        if let Err(error) = serde_json::from_str::<T>(arguments) {
+            all.push(format!(
+                "{}: the arguments of the example {utterance:?} do not fit: {error}",
+                T::NAME
+            ));
+        }
+    }
+    all
 }

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use crate::Toolbox;
 use crate::set::list;
+use crate::{Toolbox, Tools};
 
-/// Holds a file to what the types say. With `UPDATE=1` in the environment it writes the file instead.
+/// Holds a file to what the types say, and the examples of the tools to their arguments. With `UPDATE=1` in the environment it writes the file instead.
 ///
 /// # Errors
 ///
-/// Says which tool differs, or that the file cannot be read or written.
+/// Says which tool differs, which example is wrong, or that the file cannot be read or written.
 pub fn check_list<A: Toolbox>(file: impl AsRef<Path>) -> Result<(), String> {
+    let mistakes = <A::Tools as Tools<A>>::mistakes();
+    if !mistakes.is_empty() {
+        return Err(mistakes.join("\n"));
+    }
     check_text(file.as_ref(), &list::<A>())
 }
 

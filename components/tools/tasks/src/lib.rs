@@ -29,27 +29,13 @@ use desk::{Desk, Trouble};
 #[derive(Clone, Debug)]
 pub struct Tasks<S> {
     store: S,
-    default_user: Option<String>,
     clock: Option<fn() -> u64>,
 }
 
 impl<S: Store> Tasks<S> {
     /// The lists in this store.
     pub fn new(store: S) -> Tasks<S> {
-        Tasks {
-            store,
-            default_user: None,
-            clock: None,
-        }
-    }
-
-    /// Whose list it is where a request does not say.
-    #[must_use]
-    pub fn with_default_user(self, user: Option<String>) -> Tasks<S> {
-        Tasks {
-            default_user: user.filter(|user| !user.is_empty()),
-            ..self
-        }
+        Tasks { store, clock: None }
     }
 
     /// Takes the time, in milliseconds since the Unix epoch, from elsewhere.
@@ -96,10 +82,6 @@ impl<S: Store> Toolbox for Tasks<S> {
 
     fn list() -> Cow<'static, str> {
         Cow::Borrowed(include_str!("../tools.json"))
-    }
-
-    async fn default_user(&self) -> Option<String> {
-        self.default_user.clone()
     }
 
     fn now(&self) -> u64 {
@@ -155,7 +137,6 @@ mod component {
 
     #[spin_sdk::http_service]
     async fn handle(request: spin_sdk::http::Request) -> Response {
-        let tasks = Tasks::new(Imported).with_default_user(std::env::var("DEFAULT_USER").ok());
-        serve(&tasks, request).await
+        serve(&Tasks::new(Imported), request).await
     }
 }

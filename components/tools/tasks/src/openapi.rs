@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use anyturn_tool_sdk::ProblemDocument;
+use anyturn_tool_sdk::{ProblemDocument, schema};
 
 use crate::rest::{ListQuery, NewTask, TaskPage, TaskPatch};
 use crate::task::Task;
@@ -133,7 +133,7 @@ pub fn generate() -> Value {
         ("204", json!({"description": "It is deleted."})),
         &["400", "404", "409", "412", "422"],
     );
-    json!({
+    let mut description = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Tasks",
@@ -149,12 +149,40 @@ pub fn generate() -> Value {
             "/tasks/{id}/restore": action("restoreTask", "Bring a deleted task back"),
         },
         "components": {"schemas": types.take_definitions(true)},
-    })
+    });
+    schema::flatten_enums(&mut description);
+    schema::one_line_descriptions(&mut description);
+    description
+}
+
+/// Writes the description with one operation or type a line, which is short and still shows what a change changes.
+pub fn write(description: &Value) -> String {
+    fn level(value: &Value, depth: usize, text: &mut String) {
+        let Value::Object(entries) = value else {
+            return text.push_str(&value.to_string());
+        };
+        if depth == 0 || entries.is_empty() {
+            return text.push_str(&value.to_string());
+        }
+        text.push('{');
+        for (position, (key, value)) in entries.iter().enumerate() {
+            text.push_str(if position == 0 { "\n" } else { ",\n" });
+            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push(':');
+            level(value, depth - 1, text);
+        }
+        text.push_str("\n}");
+    }
+    let mut text = String::new();
+    level(description, 3, &mut text);
+    text.push('\n');
+    text
 }
 
 /// A query's parameters: the properties of a type.
 fn parameters<T: JsonSchema>(generator: SchemaGenerator) -> Vec<Value> {
-    let schema = generator.into_root_schema_for::<T>().to_value();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    schema::without_null(&mut schema);
     let Some(Value::Object(properties)) = schema.get("properties") else {
         return Vec::new();
     };

@@ -14,7 +14,6 @@ fn the_list_of_tools_is_what_the_types_say() {
 
 #[test]
 fn the_description_of_the_api_is_what_the_types_say() {
-    let mut expected = serde_json::to_string_pretty(&openapi::generate()).unwrap();
-    expected.push('\n');
+    let expected = openapi::write(&openapi::generate());
     testing::check_text(&Path::new(HERE).join("openapi.json"), &expected).unwrap();
 }

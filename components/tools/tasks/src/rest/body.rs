@@ -122,10 +122,10 @@ pub(super) fn patch(text: &str) -> Result<Patch, Problem> {
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
     serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            Problem::invalid_fields(vec![FieldError::of_json(text, &error)])
-        } else {
+        if FieldError::is_malformed(text) {
             malformed(format!("The body is not JSON: {error}."))
+        } else {
+            Problem::invalid_fields(vec![FieldError::of_json(text, &error)])
         }
     })
 }
