@@ -257,11 +257,13 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             Err(Stop::Failed { error, text }) => Record::TurnFailed { error, text },
             Err(Stop::Lost(error)) => return Err(self.turn_error(error)),
         };
-        self.write(self.entry(self.turn.clone(), end))
-            .map_err(|error| self.turn_error(error))?;
+        let end = self.entry(self.turn.clone(), end);
+        self.conversation.borrow_mut().apply(u64::MAX, end.clone());
         let last = self.last_writes()?;
         self.writer
-            .close(|length| last.into_iter().map(|write| at_end(write, length)).collect())
+            .close(&end, |length| {
+                last.into_iter().map(|write| at_end(write, length)).collect()
+            })
             .await
             .map_err(|error| self.turn_error(error))?;
         let turn = {
@@ -349,21 +351,18 @@ pub(crate) async fn refuse<S: Store, E: Environment>(
     let what = Record::TurnRefused {
         reason: reason.to_string(),
     };
-    let entry = Entry {
+    let end = Entry {
         v: VERSION,
         at: environment.now(),
         turn: turn.clone(),
         what,
     };
-    if let Err(error) = writer.record(&entry) {
-        return turn_error(&turn, error);
-    }
     let forget = |key: &Key| Write::Delete {
         document: key.document.clone(),
         expected: ExpectedVersion::Any,
     };
     let writes = current.started.key.as_ref().map(forget).into_iter().collect();
-    match writer.close(|_| writes).await {
+    match writer.close(&end, |_| writes).await {
         Ok(()) => reason,
         Err(error) => turn_error(&turn, error),
     }

@@ -131,10 +131,16 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         self.write(length, Vec::new(), true).await
     }
 
-    /// Writes what was recorded together with the writes that `last` makes of the journal's length after it,
-    /// and gives the lease up.
-    pub(crate) async fn close(&self, last: impl FnOnce(u64) -> Vec<Write>) -> Result<(), WriteError> {
+    /// Writes what was recorded and then `end`, together with the writes that `last` makes of the journal's
+    /// length after it, and gives the lease up.
+    pub(crate) async fn close(
+        &self,
+        end: &Entry,
+        last: impl FnOnce(u64) -> Vec<Write>,
+    ) -> Result<(), WriteError> {
         let length = self.length.lock().await;
+        // Not before this is the only write under way: a renewal would write the end without what belongs to it.
+        self.record(end)?;
         let after = *length + u64::try_from(self.pending.borrow().entries.len()).unwrap_or(u64::MAX);
         let mut writes = last(after);
         writes.push(Write::Release {

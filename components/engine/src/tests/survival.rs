@@ -305,3 +305,24 @@ fn an_admission_that_went_unanswered_for_too_long_is_made_anew() {
     assert_eq!(own, ["turn-started", "model-called", "turn-finished"]);
     world.assert_snapshot_is_replay("s1", "tasks");
 }
+
+#[test]
+fn the_end_of_a_turn_is_written_with_all_that_belongs_to_it_or_not_at_all() {
+    // The renewal of the lease comes due just when the turn ends, and the instance dies between two writes.
+    for polls in 0..60 {
+        let world = World::new();
+        let mut tasks = Tasks::default();
+        let (task, _) = start(&world, &mut tasks, say_once("k", "hello"));
+        world.clock().advance(2_000);
+        for _ in 0..polls {
+            tasks.poll(task);
+        }
+        tasks.crash(task);
+        let ended = world.records("s1").contains(&"turn-finished");
+        assert_eq!(
+            (ended, ended),
+            (world.snapshot("s1").0.is_some(), world.holder("s1").is_empty()),
+            "{polls}"
+        );
+    }
+}
