@@ -5,7 +5,7 @@
 
 use super::{
     template::Item,
-    words::{GLUE, Kind, Word},
+    words::{Kind, QUESTION, Word},
 };
 
 /// How a template fits.
@@ -15,7 +15,7 @@ pub struct Alignment {
     pub matched: f32,
     /// Weight of all literals.
     pub total: f32,
-    /// Weight of the words that are neither literals nor in a slot.
+    /// Weight of the words that are neither literals nor in a slot, and of doubtful ones in one.
     pub left_over: f32,
     /// For each slot its property and the words in it: indices from..to into the aligned words.
     pub slots: Vec<(usize, usize, usize)>,
@@ -78,12 +78,16 @@ pub fn align(items: &[Item], words: &[&Word<'_>]) -> Alignment {
                     );
                 }
                 Some(Item::Slot(_)) => {
-                    let mut cost = GLUE_IN_SLOT;
-                    for end in word + 1..=words.len() {
-                        if words.get(end - 1).is_some_and(|word| word.weight > GLUE) {
-                            cost = 0.0;
+                    let (mut glue, mut doubt) = (GLUE_IN_SLOT, 0.0);
+                    for (end, inside) in words.iter().enumerate().skip(word) {
+                        if inside.weight > QUESTION {
+                            glue = 0.0;
                         }
-                        consider(score(&best, item + 1, end) - cost, Step::Fill(end));
+                        doubt += LEFT_OVER * doubtful(inside, end == word);
+                        consider(
+                            score(&best, item + 1, end + 1) - glue - doubt,
+                            Step::Fill(end + 1),
+                        );
                     }
                     consider(score(&best, item + 1, word) - EMPTY_SLOT, Step::SkipItem);
                 }
@@ -103,6 +107,13 @@ pub fn align(items: &[Item], words: &[&Word<'_>]) -> Alignment {
     follow(items, words, |item, word| {
         best.get(item * width + word).map_or(Step::End, |(_, step)| *step)
     })
+}
+
+/// How much a word within a free text counts as not understood: a negation may mean the opposite ("the milk
+/// is not done"), and a text that begins with a question word may be a question ("what is due today").
+fn doubtful(word: &Word<'_>, first: bool) -> f32 {
+    let asks = first && word.weight == QUESTION;
+    if word.negates || asks { word.weight } else { 0.0 }
 }
 
 fn follow(items: &[Item], words: &[&Word<'_>], step: impl Fn(usize, usize) -> Step) -> Alignment {
@@ -125,6 +136,12 @@ fn follow(items: &[Item], words: &[&Word<'_>], step: impl Fn(usize, usize) -> St
             (Step::SkipItem, Some(Item::Literal { weight, .. })) => alignment.total += weight,
             (Step::Fill(end), Some(Item::Slot(property))) => {
                 alignment.slots.push((*property, word, end));
+                let inside = words.get(word..end).unwrap_or_default();
+                let doubts = inside
+                    .iter()
+                    .enumerate()
+                    .map(|(at, word)| doubtful(word, at == 0));
+                alignment.left_over += doubts.sum::<f32>();
                 word = end;
             }
             _ => alignment.empty_slots += 1,

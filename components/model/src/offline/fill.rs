@@ -77,17 +77,21 @@ impl<'f, 'w> Filling<'f, 'w> {
     }
 
     fn dates(&mut self, dates: &[Found]) {
-        let expected = |at: &usize| self.properties.get(*at).is_some_and(Property::takes_dates);
-        let lenient = !self.template.has_slots() || self.template.anywhere.iter().any(expected);
+        let looks = !self.template.has_slots();
+        // A weekday belongs to the noun that follows it: "the Friday party".
+        let stands_alone = |found: &Found| {
+            let next = self.words.get(found.end);
+            next.is_none_or(|next| next.weight < QUESTION || next.gap != Gap::None)
+        };
         let meant: Vec<&Found> = dates
             .iter()
-            .filter(|found| found.certain || lenient || found.end == self.words.len())
+            .filter(|found| found.certain || looks || stands_alone(found))
             .filter(|found| (found.core..found.end).all(|at| self.is_free(at)))
             .collect();
         let request = when::Request {
             properties: self.properties,
             order: &self.template.anywhere,
-            lists: !self.template.has_slots(),
+            lists: looks,
             words: self.words,
             now: self.now,
         };
@@ -310,6 +314,16 @@ impl<'f, 'w> Filling<'f, 'w> {
     pub fn anywhere_filled(&self) -> usize {
         let filled = |at: &&usize| self.values.get(**at).is_some_and(Option::is_some);
         self.template.anywhere.iter().filter(filled).count()
+    }
+
+    /// The names of those that are not.
+    pub fn missing(&self) -> impl Iterator<Item = &'f str> {
+        let missing = self
+            .template
+            .anywhere
+            .iter()
+            .filter(|at| self.values.get(**at).is_some_and(Option::is_none));
+        missing.filter_map(|at| self.properties.get(*at).map(|property| property.name.as_str()))
     }
 
     /// How many are not.

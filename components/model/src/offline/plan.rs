@@ -174,7 +174,10 @@ impl<'a> Planner<'a> {
             let own = self.words.get(example.from..example.to).unwrap_or_default();
             let mut shared = 0.0;
             for word in own {
-                if bits >> (word.stem & 63) & 1 == 1 && words.iter().any(|other| other.stem == word.stem) {
+                if bits >> (word.stem & 63) & 1 == 1
+                    && words.iter().any(|other| other.stem == word.stem)
+                    && !(word.weight > QUESTION && is_value(example.arguments, word.text))
+                {
                     shared += word.weight;
                 }
             }
@@ -219,7 +222,11 @@ impl<'a> Planner<'a> {
         // Among those that fit equally well the more specific one is meant.
         let score =
             matched / (alignment.total + said + unsaid + LEFT_OVER * alignment.left_over) + 0.02 * matched;
-        let planned = match filling.arguments() {
+        let essential = filling
+            .missing()
+            .find(|name| !self.may_be_left_out(example.tool, name));
+        let essential = essential.map(|name| Err(name.to_owned()));
+        let planned = match essential.unwrap_or_else(|| filling.arguments()) {
             Ok(arguments) => Planned::Call {
                 tool: example.tool,
                 arguments,
@@ -231,6 +238,38 @@ impl<'a> Planner<'a> {
         };
         Some(Candidate { score, planned })
     }
+}
+
+impl Planner<'_> {
+    /// Whether an argument that a template fills by form may be missing: if at least a third of the tool's
+    /// examples do without it. In the others its absence means something else ("remove the due date").
+    fn may_be_left_out(&self, tool: usize, name: &str) -> bool {
+        let has = |arguments: &str| {
+            let mut names = arguments.split('"').skip(1).step_by(2);
+            names.any(|quoted| quoted == name)
+        };
+        let examples = self.examples.iter().filter(|example| example.tool == tool);
+        let (all, without) = examples.fold((0, 0), |(all, without), example| {
+            (all + 1, without + usize::from(!has(example.arguments)))
+        });
+        without * 3 >= all
+    }
+}
+
+/// Whether a word stands in a value of a JSON object; without parsing it, because this is asked for every
+/// word that any example shares with a request.
+fn is_value(arguments: &str, word: &str) -> bool {
+    let mut rest = arguments;
+    while let Some((_, after)) = rest.split_once('"') {
+        let Some((string, after)) = after.split_once('"') else {
+            break;
+        };
+        if !after.starts_with(':') && string.contains(word) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// Where the first sentence ends. A point after a short capitalised word is taken for an abbreviation.

@@ -70,9 +70,10 @@ pub fn build(words: &[Word<'_>], arguments: &str, properties: &[Property]) -> Te
     values.sort_by_key(|(_, value)| std::cmp::Reverse(value.as_str().map_or(0, str::len)));
     for (at, value) in values {
         let is_there = match value {
-            Value::Array(items) => items
-                .iter()
-                .fold(false, |any, item| mark(&mut slots, words, at, item) || any),
+            Value::Array(items) => {
+                let said = items.iter().filter(|item| mark(&mut slots, words, at, item));
+                said.count() > 0
+            }
             value => mark(&mut slots, words, at, value),
         };
         let takes_dates = properties.get(at).is_some_and(Property::takes_dates);

@@ -2,8 +2,8 @@
 //!
 //! - Two arguments that are called like the two ends of a time (`from` and `to`, `due_after` and
 //!   `due_before`, `start` and `end`) share what is said: "this week" fills both, "until Friday" the second,
-//!   "overdue" the second with yesterday. A single day fills both where the tool only looks (a template
-//!   without free text), else the first.
+//!   "overdue" the second with yesterday. A single day fills a third argument if there is one (`due_on`),
+//!   else both where the tool only looks (a template without free text), else the first.
 //! - Otherwise dates fill the arguments in their order. Of a range an argument gets the last day ("this
 //!   week" as a due date), or the first one if it is called like a beginning.
 //! - `date-time` arguments get a time of day if one is said, else 9:00 for a day, and the whole days for a
@@ -71,7 +71,17 @@ impl Request<'_, '_> {
     }
 
     fn pair(&self, from: usize, to: usize, found: &[&Found], time: Option<Time>, filled: &mut Filled) {
+        let on = self
+            .properties
+            .iter()
+            .enumerate()
+            .position(|(at, property)| property.takes_dates() && at != from && at != to);
         for found in found {
+            if let (When::Day(day), Bound::On, Some(on)) = (found.when, found.bound, on) {
+                filled.set(on, self.value(on, day, time.unwrap_or(MORNING)));
+                filled.used.push(found.start..found.end);
+                continue;
+            }
             let (first, last) = match (found.when, found.bound) {
                 (When::Before(day), _) => (None, day.yesterday().ok()),
                 (When::Range(first, last), Bound::On) => (Some(first), Some(last)),

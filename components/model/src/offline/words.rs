@@ -20,6 +20,8 @@ pub struct Word<'a> {
     pub gap: Gap,
     /// How much it says about what is wanted.
     pub weight: f32,
+    /// Whether it turns what is said into its opposite.
+    pub negates: bool,
 }
 
 /// What a word is.
@@ -78,6 +80,10 @@ static GLUE_WORDS: [u64; 66] = sorted([
 
 static QUESTION_WORDS: [u64; 10] = sorted([
     "what", "which", "how", "when", "where", "who", "why", "what's", "whats", "where's",
+]);
+
+static NEGATIONS: [u64; 8] = sorted([
+    "not", "don't", "doesn't", "isn't", "never", "won't", "haven't", "hasn't",
 ]);
 
 /// FNV-1a, 64 bit.
@@ -156,18 +162,26 @@ fn word(whole: &str, range: Range<usize>, kind: Kind, gap: Gap) -> Word<'_> {
         }
     };
     let (exact, stem) = hashes(text);
-    let weight = match kind {
-        Kind::Plain if GLUE_WORDS.binary_search(&exact).is_ok() => GLUE,
-        Kind::Plain if QUESTION_WORDS.binary_search(&exact).is_ok() => QUESTION,
-        _ => CONTENT,
-    };
+    let among = |list: &[u64]| kind == Kind::Plain && list.binary_search(&exact).is_ok();
+    let (weight, negates) = (
+        if among(&GLUE_WORDS) {
+            GLUE
+        } else if among(&QUESTION_WORDS) {
+            QUESTION
+        } else {
+            CONTENT
+        },
+        among(&NEGATIONS),
+    );
     Word {
         text,
         range,
-        stem,
+        // These are no other word's stem: "not" is not "notes".
+        stem: if weight < CONTENT || negates { !stem } else { stem },
         kind,
         gap,
         weight,
+        negates,
     }
 }
 
@@ -240,9 +254,9 @@ fn quotation(rest: &str, open: char, after_space: bool) -> Option<usize> {
     Some(open.len_utf8() + end + mark.len_utf8())
 }
 
-/// The hash of a word's stem.
-pub fn stem_of(word: &str) -> u64 {
-    hashes(word).1
+/// What [`Word::stem`] would be.
+pub fn stem_of(text: &str) -> u64 {
+    word(text, 0..text.len(), Kind::Plain, Gap::None).stem
 }
 
 /// The hashes of a word in lower case, and of its stem.
@@ -318,7 +332,7 @@ mod tests {
     }
 
     fn same(a: &str, b: &str) -> bool {
-        hashes(a).1 == hashes(b).1
+        stem_of(a) == stem_of(b)
     }
 
     #[test]
@@ -344,6 +358,7 @@ mod tests {
             ("add", "ad"),
             ("king", "k"),
             ("do", "done"),
+            ("not", "notes"),
         ] {
             assert!(!same(a, b), "{a} {b}");
         }

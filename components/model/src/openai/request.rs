@@ -386,7 +386,7 @@ fn tools(tools: &[api::Tool]) -> Result<Vec<Tool<'_>>, Error> {
         .collect()
 }
 
-fn schema<'a>(text: &'a str, what: impl Fn() -> String) -> Result<&'a RawValue, Error> {
+fn schema(text: &str, what: impl Fn() -> String) -> Result<&RawValue, Error> {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(value) if value.get().starts_with('{') => Ok(value),
         _ => Err(invalid(format!("{} are not a JSON object.", what()))),

@@ -1,4 +1,10 @@
 //! The provider logic against a fake of OpenAI's API, over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "that is how a test fails"
+)]
 
 use std::time::Duration;
 
