@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod cors;
+mod pointer;
 pub mod problem;
 pub mod read;
 pub mod respond;

@@ -9,9 +9,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 
-use super::{Kind, Problem};
+use super::{Kind, Problem, pointer};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -111,18 +110,13 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             "The body is empty; a JSON object is expected.",
         ));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        let error = error.into_inner();
+    serde_json::from_slice(bytes).map_err(|error| {
         if error.is_data() {
-            Problem::at(pointer, sentence(&error))
+            Problem::at(pointer::at(bytes, error.line(), error.column()), sentence(&error))
         } else {
             malformed(&error)
         }
-    })?;
-    deserializer.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    })
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -155,25 +149,6 @@ fn reason(error: &serde_json::Error) -> String {
     letters
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// RFC 6901.
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => {
-                pointer.push('/');
-                pointer.push_str(&index.to_string());
-            }
-            Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
 }
 
 /// A piece of a path with its percent-encoding undone.
