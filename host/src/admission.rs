@@ -39,7 +39,9 @@ pub(crate) struct Full;
 impl Admission {
     /// Divides `room` instances between requests from outside and calls from component to component.
     pub(crate) fn new(room: u32, queue: usize) -> Self {
-        let room = usize::try_from(room).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let room = usize::try_from(room)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
         let outside = (room / 2).max(1);
         Self {
             outside: Arc::new(Semaphore::new(outside)),
@@ -72,7 +74,10 @@ impl Admission {
 
     fn permit(&self, place: OwnedSemaphorePermit) -> Permit {
         self.live.fetch_add(1, Ordering::Relaxed);
-        Permit { _place: place, live: Arc::clone(&self.live) }
+        Permit {
+            _place: place,
+            live: Arc::clone(&self.live),
+        }
     }
 
     /// Instances that live.
@@ -124,7 +129,10 @@ mod tests {
 
         let admission = Admission::new(2, 1);
         let _held = admission.admit().await.unwrap();
-        assert!(admission.admit().await.is_err(), "nobody gave a place back within the patience");
+        assert!(
+            admission.admit().await.is_err(),
+            "nobody gave a place back within the patience"
+        );
         assert_eq!(admission.waiting(), 0);
     }
 

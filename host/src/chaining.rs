@@ -55,9 +55,14 @@ async fn dispatch(
     if depth > DEPTH {
         return Err(Error::LoopDetected);
     }
-    let permit = runtime.admission.admit_inside().map_err(|_| Error::ConnectionLimitReached)?;
-    let call = Call::new(Arc::clone(&caller.request_id), depth);
-    let response = worker::call(&runtime, &component, call, request, permit).await.map_err(error_of)?;
+    let permit = runtime
+        .admission
+        .admit_inside()
+        .map_err(|_| Error::ConnectionLimitReached)?;
+    let call = Call::new(caller.request_id.clone(), depth);
+    let response = worker::call(&runtime, &component, call, request, permit)
+        .await
+        .map_err(error_of)?;
     Ok(response.map(|body| body.boxed_unsync()))
 }
 
@@ -71,7 +76,9 @@ fn error_of(failure: Failure) -> Error {
 }
 
 fn not_found() -> Result<http::Response<WasiBody>, Error> {
-    let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
+    let body = http_body_util::Empty::new()
+        .map_err(|never| match never {})
+        .boxed_unsync();
     let mut response = http::Response::new(body);
     *response.status_mut() = http::StatusCode::NOT_FOUND;
     Ok(response)

@@ -35,13 +35,28 @@ pub(crate) enum Error {
     Unmatched { dependency: String, imports: String },
     /// An import that could come from several dependencies.
     #[error("the import {import:?} is satisfied by two dependencies, {first:?} and {second:?}")]
-    Conflict { import: String, first: String, second: String },
+    Conflict {
+        import: String,
+        first: String,
+        second: String,
+    },
     /// A dependency without the export that is asked of it.
     #[error("the dependency {dependency:?} does not export {export:?}, which the import {import:?} needs")]
-    MissingExport { dependency: String, export: String, import: String },
+    MissingExport {
+        dependency: String,
+        export: String,
+        import: String,
+    },
     /// An export of the right name and the wrong type.
-    #[error("the export {export:?} of the dependency {dependency:?} does not fit the import {import:?}: {reason}")]
-    Mismatch { dependency: String, export: String, import: String, reason: String },
+    #[error(
+        "the export {export:?} of the dependency {dependency:?} does not fit the import {import:?}: {reason}"
+    )]
+    Mismatch {
+        dependency: String,
+        export: String,
+        import: String,
+        reason: String,
+    },
     /// The parts fit, but the whole cannot be written.
     #[error("the composed component cannot be made: {0}")]
     Encode(String),
@@ -65,8 +80,11 @@ pub(crate) fn compose(id: &str, wasm: &[u8], parts: &[Part<'_>]) -> Result<Vec<u
         let (package, instance) = match instances.get(&number) {
             Some(known) => *known,
             None => {
-                let package =
-                    register(&mut graph, &format!("anyturn-dependency:{id}-{number}"), part.wasm)?;
+                let package = register(
+                    &mut graph,
+                    &format!("anyturn-dependency:{id}-{number}"),
+                    part.wasm,
+                )?;
                 let instance = graph.instantiate(package);
                 deny(&mut graph, package, instance, part, &mut denied)?;
                 instances.insert(number, (package, instance));
@@ -76,7 +94,9 @@ pub(crate) fn compose(id: &str, wasm: &[u8], parts: &[Part<'_>]) -> Result<Vec<u
         let export = part.export.unwrap_or(&import);
         check(&graph, world, &import, package, export, part)?;
         let node = graph.alias_instance_export(instance, export).map_err(encode)?;
-        graph.set_instantiation_argument(component, &import, node).map_err(encode)?;
+        graph
+            .set_instantiation_argument(component, &import, node)
+            .map_err(encode)?;
     }
     let exports: Vec<String> = graph.types()[world].exports.keys().cloned().collect();
     for export in exports {
@@ -86,20 +106,16 @@ pub(crate) fn compose(id: &str, wasm: &[u8], parts: &[Part<'_>]) -> Result<Vec<u
     graph.encode(EncodeOptions::default()).map_err(encode)
 }
 
-/// The names of what a component imports.
-pub(crate) fn imports(wasm: &[u8]) -> Result<Vec<String>, Error> {
-    let mut graph = CompositionGraph::new();
-    let package = register(&mut graph, "anyturn-component:read", wasm)?;
-    let world = world(&graph, package);
-    Ok(graph.types()[world].imports.keys().cloned().collect())
-}
-
 fn register(graph: &mut CompositionGraph, name: &str, wasm: &[u8]) -> Result<PackageId, Error> {
-    let no_component =
-        |reason: String| Error::NoComponent { name: name.rsplit(':').next().unwrap_or(name).to_owned(), reason };
+    let no_component = |reason: String| Error::NoComponent {
+        name: name.rsplit(':').next().unwrap_or(name).to_owned(),
+        reason,
+    };
     let package = Package::from_bytes(name, None, wasm.to_vec(), graph.types_mut())
         .map_err(|error| no_component(format!("{error:#}")))?;
-    graph.register_package(package).map_err(|error| no_component(error.to_string()))
+    graph
+        .register_package(package)
+        .map_err(|error| no_component(error.to_string()))
 }
 
 fn world(graph: &CompositionGraph, package: PackageId) -> WorldId {
@@ -107,7 +123,11 @@ fn world(graph: &CompositionGraph, package: PackageId) -> WorldId {
 }
 
 /// Which import each part satisfies, by its place in `parts`.
-fn matches(graph: &CompositionGraph, world: WorldId, parts: &[Part<'_>]) -> Result<Vec<(String, usize)>, Error> {
+fn matches(
+    graph: &CompositionGraph,
+    world: WorldId,
+    parts: &[Part<'_>],
+) -> Result<Vec<(String, usize)>, Error> {
     let imports = &graph.types()[world].imports;
     let mut matched: BTreeMap<String, (usize, &Part<'_>)> = BTreeMap::new();
     for (number, part) in parts.iter().enumerate() {
@@ -129,7 +149,10 @@ fn matches(graph: &CompositionGraph, world: WorldId, parts: &[Part<'_>]) -> Resu
             });
         }
     }
-    Ok(matched.into_iter().map(|(import, (number, _))| (import, number)).collect())
+    Ok(matched
+        .into_iter()
+        .map(|(import, (number, _))| (import, number))
+        .collect())
 }
 
 /// Checks that a part's export is there and is what the import wants.
@@ -149,14 +172,18 @@ fn check(
             import: import.to_owned(),
         });
     };
-    let Some(wanted) = types[world].imports.get(import).copied() else { return Ok(()) };
+    let Some(wanted) = types[world].imports.get(import).copied() else {
+        return Ok(());
+    };
     let mut cache = Default::default();
-    SubtypeChecker::new(&mut cache).is_subtype(offered, types, wanted, types).map_err(|error| Error::Mismatch {
-        dependency: part.name.to_string(),
-        export: export.to_owned(),
-        import: import.to_owned(),
-        reason: format!("{error:#}"),
-    })
+    SubtypeChecker::new(&mut cache)
+        .is_subtype(offered, types, wanted, types)
+        .map_err(|error| Error::Mismatch {
+            dependency: part.name.to_string(),
+            export: export.to_owned(),
+            import: import.to_owned(),
+            reason: format!("{error:#}"),
+        })
 }
 
 /// Gives a part refusals for what it does not inherit. Parts that are denied the same share one import.
@@ -182,7 +209,9 @@ fn deny(
                 node
             }
         };
-        graph.set_instantiation_argument(instance, &import, node).map_err(encode)?;
+        graph
+            .set_instantiation_argument(instance, &import, node)
+            .map_err(encode)?;
     }
     Ok(())
 }
@@ -202,10 +231,14 @@ fn may_use(inherit: &Inherit, import: &str) -> bool {
             "ip-name-lookup" | "tcp-create-socket" | "tcp" | "udp-create-socket" | "udp" | "instance-network",
         )
         | ("fermyon:spin", "http" | "redis" | "mysql" | "postgres" | "mqtt")
-        | ("spin:redis" | "spin:mysql" | "spin:postgres" | "spin:mqtt", _) => Configuration::AllowedOutboundHosts,
+        | ("spin:redis" | "spin:mysql" | "spin:postgres" | "spin:mqtt", _) => {
+            Configuration::AllowedOutboundHosts
+        }
         ("wasi:cli", "environment") => Configuration::Environment,
         ("wasi:filesystem", "preopens") => Configuration::Files,
-        ("fermyon:spin", "key-value") | ("spin:key-value" | "wasi:keyvalue", _) => Configuration::KeyValueStores,
+        ("fermyon:spin", "key-value") | ("spin:key-value" | "wasi:keyvalue", _) => {
+            Configuration::KeyValueStores
+        }
         ("fermyon:spin", "sqlite") | ("spin:sqlite", _) => Configuration::SqliteDatabases,
         ("fermyon:spin", "variables" | "config") | ("spin:variables" | "wasi:config", _) => {
             Configuration::Variables
@@ -232,7 +265,11 @@ mod tests {
     fn a_dependency_may_use_what_it_inherits_and_what_gives_access_to_nothing() {
         let none = Inherit::none();
         let hosts: Inherit = [Configuration::AllowedOutboundHosts].into_iter().collect();
-        for free in ["wasi:clocks/monotonic-clock@0.3.0", "wasi:http/types@0.3.0", "wasi:cli/stdout@0.2.6"] {
+        for free in [
+            "wasi:clocks/monotonic-clock@0.3.0",
+            "wasi:http/types@0.3.0",
+            "wasi:cli/stdout@0.2.6",
+        ] {
             assert!(may_use(&none, free), "{free}");
         }
         for denied in [

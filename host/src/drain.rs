@@ -21,7 +21,10 @@ pub(crate) struct Busy(Arc<watch::Sender<usize>>);
 impl Drain {
     /// The end has not begun.
     pub(crate) fn new() -> Self {
-        Self { state: Arc::new(watch::Sender::new(false)), busy: Arc::new(watch::Sender::new(0)) }
+        Self {
+            state: Arc::new(watch::Sender::new(false)),
+            busy: Arc::new(watch::Sender::new(0)),
+        }
     }
 
     /// Begins the end.

@@ -14,7 +14,8 @@ pub(crate) fn assemble(directory: &Path, files: &[MountedFile]) -> Result<PathBu
     let mut hash = Sha256::new();
     let mut contents = Vec::with_capacity(files.len());
     for file in files {
-        let content = std::fs::read(&file.source).with_context(|| format!("{} cannot be read", file.source.display()))?;
+        let content = std::fs::read(&file.source)
+            .with_context(|| format!("{} cannot be read", file.source.display()))?;
         let name = file.guest.as_os_str().as_encoded_bytes();
         for part in [name, &content] {
             hash.update((part.len() as u64).to_le_bytes());
@@ -32,8 +33,12 @@ pub(crate) fn assemble(directory: &Path, files: &[MountedFile]) -> Result<PathBu
         let _ = std::fs::remove_dir_all(&partial);
         // Another process may have been quicker; what it put there is the same.
         if !place.is_dir() {
-            return Err(error)
-                .with_context(|| format!("{} cannot be written; `--data-dir` takes another directory", place.display()));
+            return Err(error).with_context(|| {
+                format!(
+                    "{} cannot be written; `--data-dir` takes another directory",
+                    place.display()
+                )
+            });
         }
     }
     Ok(place)

@@ -3,6 +3,8 @@
 use crate::engine::limits::{Limits, Memory};
 use crate::outbound::Hooks;
 use crate::runtime::{Component, Runtime};
+use http::HeaderValue;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -13,7 +15,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 /// One request to one component, from outside or by chaining.
 pub(crate) struct Call {
     /// Names the request in logs; the same for all calls that one request from outside leads to.
-    pub(crate) request_id: Arc<str>,
+    pub(crate) request_id: RequestId,
     /// How many components stand between this call and the outside.
     pub(crate) depth: u8,
     pub(crate) started: Instant,
@@ -25,7 +27,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// A call that begins now.
-    pub(crate) fn new(request_id: Arc<str>, depth: u8) -> Arc<Self> {
+    pub(crate) fn new(request_id: RequestId, depth: u8) -> Arc<Self> {
         Arc::new(Self {
             request_id,
             depth,
@@ -33,6 +35,22 @@ impl Call {
             failure: OnceLock::new(),
             stopped: Notify::new(),
         })
+    }
+}
+
+/// Names a request in logs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl From<&HeaderValue> for RequestId {
+    fn from(id: &HeaderValue) -> Self {
+        Self(id.clone())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or("-"))
     }
 }
 
@@ -96,7 +114,11 @@ impl Guest {
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             memory: Memory::new(limits),
-            hooks: Hooks { runtime, component, call },
+            hooks: Hooks {
+                runtime,
+                component,
+                call,
+            },
         }
     }
 
@@ -117,13 +139,19 @@ impl Guest {
 
     /// The view that `wasi:http` works on.
     pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { wasi, table, hooks, .. } = self;
+        let Self {
+            wasi, table, hooks, ..
+        } = self;
         let ctx = wasi.get_or_insert_with(|| hooks.component.wasi.build(&hooks.component.id, &hooks.call));
         WasiCtxView { ctx, table }
     }

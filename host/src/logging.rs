@@ -3,7 +3,7 @@
 //! What a component writes to its standard output and error becomes log events, a line each, with the
 //! component's name and the request's id. Requests are not logged on the good path; metrics count them.
 
-use crate::guest::Call;
+use crate::guest::{Call, RequestId};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +24,11 @@ pub(crate) enum Format {
 /// Begins to log to standard error. `RUST_LOG` chooses what; by default what the host itself says, from
 /// `info` up.
 pub(crate) fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,anyturn=info,guest=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,anyturn=info,guest=info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     // A second subscriber can only be refused in tests, which share a process.
     let _ = match format {
         Format::Pretty => builder
@@ -43,14 +46,18 @@ const LONGEST_LINE: usize = 8 * 1024;
 #[derive(Clone)]
 pub(crate) struct Lines {
     component: Arc<str>,
-    request_id: Arc<str>,
+    request_id: RequestId,
     stream: &'static str,
 }
 
 impl Lines {
     /// The stream `stream` of an instance of `component`.
     pub(crate) fn new(component: &str, call: &Call, stream: &'static str) -> Self {
-        Self { component: component.into(), request_id: Arc::clone(&call.request_id), stream }
+        Self {
+            component: component.into(),
+            request_id: call.request_id.clone(),
+            stream,
+        }
     }
 
     fn log(&self, line: &[u8]) {
@@ -60,7 +67,7 @@ impl Lines {
             tracing::info!(
                 target: "guest",
                 component = &*self.component,
-                request_id = &*self.request_id,
+                request_id = %self.request_id,
                 stream = self.stream,
                 "{line}"
             );
@@ -76,7 +83,10 @@ impl IsTerminal for Lines {
 
 impl StdoutStream for Lines {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Writer { lines: self.clone(), partial: Vec::new() })
+        Box::new(Writer {
+            lines: self.clone(),
+            partial: Vec::new(),
+        })
     }
 }
 

@@ -40,8 +40,8 @@ struct Seconds;
 impl MetricConstructor<Histogram> for Seconds {
     fn new_metric(&self) -> Histogram {
         Histogram::new([
-            0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-            10.0, 30.0, 60.0,
+            0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+            5.0, 10.0, 30.0, 60.0,
         ])
     }
 }
@@ -61,6 +61,31 @@ pub(crate) struct Metrics {
     cache_hits: Gauge,
     cache_misses: Gauge,
     store_round_trips: Gauge,
+}
+
+/// The series of one component that every request touches.
+pub(crate) struct Series {
+    ok: Counter,
+    durations: Histogram,
+    requests: Family<Answered, Counter>,
+    component: String,
+}
+
+impl Series {
+    /// A request was answered.
+    pub(crate) fn answered(&self, status: u16, duration: Duration) {
+        self.durations.observe(duration.as_secs_f64());
+        if status == 200 {
+            self.ok.inc();
+        } else {
+            self.requests
+                .get_or_create(&Answered {
+                    component: self.component.clone(),
+                    status,
+                })
+                .inc();
+        }
+    }
 }
 
 /// What `/metrics` reads from elsewhere when it is asked.
@@ -89,15 +114,27 @@ impl Metrics {
             store_round_trips: Gauge::default(),
             registry: Registry::default(),
         };
-        registry.register("http_requests", "Requests answered, by component and status", metrics.requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests answered, by component and status",
+            metrics.requests.clone(),
+        );
         registry.register_with_unit(
             "http_request_duration",
             "Time from a request's arrival to the head of its response",
             Unit::Seconds,
             metrics.durations.clone(),
         );
-        registry.register("component_failures", "Instances that were stopped, by reason", metrics.failures.clone());
-        registry.register("http_requests_refused", "Requests refused for want of a place", metrics.refused.clone());
+        registry.register(
+            "component_failures",
+            "Instances that were stopped, by reason",
+            metrics.failures.clone(),
+        );
+        registry.register(
+            "http_requests_refused",
+            "Requests refused for want of a place",
+            metrics.refused.clone(),
+        );
         registry.register(
             "outbound_requests",
             "Requests that components sent to the network, by outcome",
@@ -109,10 +146,22 @@ impl Metrics {
             Unit::Seconds,
             metrics.store.clone(),
         );
-        registry.register("store_operation_errors", "Operations of the store that failed", metrics.store_errors.clone());
-        registry.register("store_round_trips_sent", "Operations sent to the store", metrics.store_round_trips.clone());
+        registry.register(
+            "store_operation_errors",
+            "Operations of the store that failed",
+            metrics.store_errors.clone(),
+        );
+        registry.register(
+            "store_round_trips_sent",
+            "Operations sent to the store",
+            metrics.store_round_trips.clone(),
+        );
         registry.register("instances_live", "Instances that live now", metrics.live.clone());
-        registry.register("requests_waiting", "Requests that wait for a place", metrics.waiting.clone());
+        registry.register(
+            "requests_waiting",
+            "Requests that wait for a place",
+            metrics.waiting.clone(),
+        );
         registry.register(
             "compiled_cache_hits",
             "Components that were found compiled when the process started",
@@ -126,17 +175,30 @@ impl Metrics {
         Self { registry, ..metrics }
     }
 
-    /// A request was answered.
-    pub(crate) fn answered(&self, component: &str, status: u16, duration: Duration) {
-        self.requests.get_or_create(&Answered { component: component.to_owned(), status }).inc();
-        self.durations
-            .get_or_create(&OfComponent { component: component.to_owned() })
-            .observe(duration.as_secs_f64());
+    /// The series of a component.
+    pub(crate) fn of(&self, component: &str) -> Series {
+        let component = component.to_owned();
+        Series {
+            ok: self.requests.get_or_create_owned(&Answered {
+                component: component.clone(),
+                status: 200,
+            }),
+            durations: self.durations.get_or_create_owned(&OfComponent {
+                component: component.clone(),
+            }),
+            requests: self.requests.clone(),
+            component,
+        }
     }
 
     /// An instance was stopped.
     pub(crate) fn failed(&self, component: &str, kind: &'static str) {
-        self.failures.get_or_create(&Failed { component: component.to_owned(), kind }).inc();
+        self.failures
+            .get_or_create(&Failed {
+                component: component.to_owned(),
+                kind,
+            })
+            .inc();
     }
 
     /// A request found no place.
@@ -146,13 +208,20 @@ impl Metrics {
 
     /// A component's request to the network ended.
     pub(crate) fn outbound(&self, component: &str, kind: &'static str) {
-        self.outbound.get_or_create(&Failed { component: component.to_owned(), kind }).inc();
+        self.outbound
+            .get_or_create(&Failed {
+                component: component.to_owned(),
+                kind,
+            })
+            .inc();
     }
 
     /// An operation of the store ended.
     pub(crate) fn store(&self, operation: &'static str, duration: Duration, succeeded: bool) {
         let operation = StoreOperation { operation };
-        self.store.get_or_create(&operation).observe(duration.as_secs_f64());
+        self.store
+            .get_or_create(&operation)
+            .observe(duration.as_secs_f64());
         if !succeeded {
             self.store_errors.get_or_create(&operation).inc();
         }
@@ -167,8 +236,10 @@ impl Metrics {
     /// All series as text.
     pub(crate) fn text(&self, readings: &Readings) -> String {
         self.live.set(i64::try_from(readings.live).unwrap_or(i64::MAX));
-        self.waiting.set(i64::try_from(readings.waiting).unwrap_or(i64::MAX));
-        self.store_round_trips.set(i64::try_from(readings.store_round_trips).unwrap_or(i64::MAX));
+        self.waiting
+            .set(i64::try_from(readings.waiting).unwrap_or(i64::MAX));
+        self.store_round_trips
+            .set(i64::try_from(readings.store_round_trips).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

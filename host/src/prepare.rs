@@ -5,8 +5,8 @@
 
 use crate::admission::Admission;
 use crate::compose::{self, Part};
-use crate::engine::aot::Cache;
 use crate::engine::anyhow_of;
+use crate::engine::aot::Cache;
 use crate::engine::limits::Limits;
 use crate::files;
 use crate::guest::Guest;
@@ -16,7 +16,7 @@ use crate::runtime::{Component, Runtime, Status};
 use crate::server::routes::Routes;
 use crate::wasi::Template;
 use anyhow::{Context as _, Result, anyhow};
-use anyturn_manifest::{Application, Dependency, Values};
+use anyturn_manifest::{Application, Dependency, DependencyName, Values};
 use anyturn_store::AnyStore;
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,22 +36,23 @@ const STATE: &str = "anyturn:state";
 /// Compiled components, by id.
 pub(crate) type Components = HashMap<String, Compiled>;
 
-/// Whether the host provides a dependency itself, so that the manifest's is left out.
-pub(crate) fn is_provided(dependency: &Dependency) -> bool {
-    dependency.name().package().as_deref() == Some(STATE)
-}
-
-/// Composes and compiles every component that answers requests, or takes it from the cache. `progress` is told
-/// of what is compiled, before and after.
-pub(crate) fn compile(application: &Application, cache: &Cache, progress: impl Fn(&str) + Sync) -> Result<Components> {
+/// Composes and compiles every component that answers requests, or takes it from the cache. Dependencies that
+/// are `provided` by the host are left out; `progress` is told of what is compiled, before and after.
+pub(crate) fn compile(
+    application: &Application,
+    cache: &Cache,
+    provided: &(impl Fn(&DependencyName) -> bool + Sync),
+    progress: impl Fn(&str) + Sync,
+) -> Result<Components> {
     let progress = &progress;
     std::thread::scope(|scope| {
         let threads: Vec<_> = application
             .triggered()
             .map(|component| {
                 let thread = scope.spawn(move || {
-                    compile_one(component, cache, progress)
-                        .with_context(|| format!("the component {:?} cannot be prepared", component.id().as_str()))
+                    compile_one(component, cache, provided, progress).with_context(|| {
+                        format!("the component {:?} cannot be prepared", component.id().as_str())
+                    })
                 });
                 (component.id().to_string(), thread)
             })
@@ -59,7 +60,9 @@ pub(crate) fn compile(application: &Application, cache: &Cache, progress: impl F
         threads
             .into_iter()
             .map(|(id, thread)| {
-                let compiled = thread.join().map_err(|_| anyhow!("the compiler failed on {id:?}"))??;
+                let compiled = thread
+                    .join()
+                    .map_err(|_| anyhow!("the compiler failed on {id:?}"))??;
                 Ok((id, compiled))
             })
             .collect()
@@ -69,21 +72,29 @@ pub(crate) fn compile(application: &Application, cache: &Cache, progress: impl F
 fn compile_one(
     component: &anyturn_manifest::Component,
     cache: &Cache,
+    provided: impl Fn(&DependencyName) -> bool,
     progress: impl Fn(&str),
 ) -> Result<Compiled> {
     let wasm = read(component.source())?;
     let dependencies: Vec<(&Dependency, Vec<u8>)> = component
         .dependencies()
         .iter()
-        .filter(|dependency| !is_provided(dependency))
+        .filter(|dependency| !provided(dependency.name()))
         .map(|dependency| Ok((dependency, read(dependency.source())?)))
         .collect::<Result<_>>()?;
-    let descriptions: Vec<String> =
-        dependencies.iter().map(|(dependency, _)| description(dependency)).collect();
+    let descriptions: Vec<String> = dependencies
+        .iter()
+        .map(|(dependency, _)| description(dependency))
+        .collect();
     let inputs = [COMPOSITION, component.id().as_str().as_bytes(), &wasm].into_iter();
-    let key = cache.key(inputs.chain(
-        dependencies.iter().zip(&descriptions).flat_map(|((_, wasm), text)| [text.as_bytes(), wasm.as_slice()]),
-    ));
+    let key = cache.key(
+        inputs.chain(
+            dependencies
+                .iter()
+                .zip(&descriptions)
+                .flat_map(|((_, wasm), text)| [text.as_bytes(), wasm.as_slice()]),
+        ),
+    );
     if let Some(compiled) = cache.load(&key) {
         return Ok(compiled);
     }
@@ -100,14 +111,27 @@ fn compile_one(
         .collect();
     let composed = compose::compose(component.id().as_str(), &wasm, &parts)?;
     let compiled = cache.compile(&key, &composed)?;
-    progress(&format!("compiled {} in {:.1} s", component.id(), started.elapsed().as_secs_f64()));
+    progress(&format!(
+        "compiled {} in {:.1} s",
+        component.id(),
+        started.elapsed().as_secs_f64()
+    ));
     Ok(compiled)
 }
 
 /// What of a dependency, besides its code, makes a difference to the composed component.
 fn description(dependency: &Dependency) -> String {
-    let inherited: Vec<&str> = dependency.inherit().iter().map(anyturn_manifest::Configuration::name).collect();
-    format!("{} {} {}", dependency.name(), dependency.export().unwrap_or("-"), inherited.join(","))
+    let inherited: Vec<&str> = dependency
+        .inherit()
+        .iter()
+        .map(anyturn_manifest::Configuration::name)
+        .collect();
+    format!(
+        "{} {} {}",
+        dependency.name(),
+        dependency.export().unwrap_or("-"),
+        inherited.join(",")
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -120,9 +144,10 @@ pub(crate) fn needs_state(engine: &Engine, components: &Components) -> bool {
 }
 
 fn uses_state(engine: &Engine, component: &Compiled) -> bool {
-    component.component_type().imports(engine).any(|(name, _)| {
-        name.strip_prefix(STATE).is_some_and(|rest| rest.starts_with('/'))
-    })
+    component
+        .component_type()
+        .imports(engine)
+        .any(|(name, _)| name.strip_prefix(STATE).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// What a runtime is made with besides the application.
@@ -148,14 +173,25 @@ pub(crate) fn runtime(
     compiled: &Components,
     means: Means<'_>,
 ) -> Result<Runtime> {
-    let Means { engine, room, queue, reuse, limits, files, status } = means;
+    let Means {
+        engine,
+        room,
+        queue,
+        reuse,
+        limits,
+        files,
+        status,
+    } = means;
+    let metrics = Metrics::new();
     let mut linker = linker::new(engine).map_err(anyhow_of)?;
     let mut components = HashMap::new();
     for component in application.triggered() {
         let id = component.id().as_str();
         let Some(code) = compiled.get(id) else { continue };
         linker::denied::add(engine, &mut linker, code).map_err(anyhow_of)?;
-        let settings = application.settings(component, values).map_err(|findings| anyhow!("{findings}"))?;
+        let settings = application
+            .settings(component, values)
+            .map_err(|findings| anyhow!("{findings}"))?;
         let state = match &status.store {
             Some(store) if uses_state(engine, code) => Some(store.namespace(id)?),
             _ => None,
@@ -163,12 +199,18 @@ pub(crate) fn runtime(
         let mount = match component.files().is_empty() {
             true => None,
             false => {
-                let found = component.files().resolve(application.root()).map_err(|findings| anyhow!("{findings}"))?;
+                let found = component
+                    .files()
+                    .resolve(application.root())
+                    .map_err(|findings| anyhow!("{findings}"))?;
                 Some(files::assemble(files, &found)?)
             }
         };
-        let environment =
-            component.environment().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let environment = component
+            .environment()
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let prepared = Component {
             id: id.to_owned(),
             pre: pre(&linker, code).with_context(|| format!("the component {id:?} cannot be linked"))?,
@@ -180,6 +222,7 @@ pub(crate) fn runtime(
                 .collect(),
             allowed_hosts: settings.allowed_hosts,
             state,
+            series: metrics.of(id),
             idle: Default::default(),
         };
         components.insert(id.to_owned(), Arc::new(prepared));
@@ -189,7 +232,7 @@ pub(crate) fn runtime(
         limits,
         reuse,
         admission: Admission::new(room, queue),
-        metrics: Metrics::new(),
+        metrics,
         outbound: Default::default(),
         forbidden_headers: Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)),
         routes: Routes::new(application.router(), &components)?,
@@ -218,13 +261,15 @@ pub(crate) async fn store(values: &Values, data: &Path) -> Result<AnyStore> {
     match values.text("redis_url") {
         "" => {
             let directory = data.join("store");
-            let store = anyturn_store::EmbeddedStore::open(&directory).await.with_context(|| {
-                format!(
-                    "the embedded store in {} cannot be opened; `--data-dir` takes another directory, \
+            let store = anyturn_store::EmbeddedStore::open(&directory)
+                .await
+                .with_context(|| {
+                    format!(
+                        "the embedded store in {} cannot be opened; `--data-dir` takes another directory, \
                      `--redis-url` (REDIS_URL) uses Redis instead",
-                    directory.display()
-                )
-            })?;
+                        directory.display()
+                    )
+                })?;
             Ok(AnyStore::Embedded(store))
         }
         url => {

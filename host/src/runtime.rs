@@ -3,11 +3,12 @@
 use crate::admission::Admission;
 use crate::engine::limits::Limits;
 use crate::guest::Guest;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Series};
 use crate::outbound::client::Client;
 use crate::server::routes::Routes;
 use crate::wasi::Template;
 use crate::worker::Idle;
+use anyturn_check::Model;
 use anyturn_manifest::AllowedHosts;
 use anyturn_store::{AnyStore, NamespacedStore};
 use std::collections::HashMap;
@@ -27,6 +28,8 @@ pub(crate) struct Component {
     pub(crate) allowed_hosts: AllowedHosts,
     /// Its namespace of the store.
     pub(crate) state: Option<NamespacedStore>,
+    /// What is counted about it.
+    pub(crate) series: Series,
     /// Instances that wait for another request, where they are reused.
     pub(crate) idle: Idle,
 }
@@ -34,8 +37,8 @@ pub(crate) struct Component {
 /// What `/health` tells.
 pub(crate) struct Status {
     pub(crate) store: Option<AnyStore>,
-    pub(crate) model_provider: String,
-    pub(crate) model_name: String,
+    /// The language model that the variables choose, where the application has one.
+    pub(crate) model: Option<Model>,
 }
 
 /// The application.

@@ -82,8 +82,16 @@ pub(crate) async fn call(
     permit: Permit,
 ) -> Result<Response, Failure> {
     let (respond, response) = oneshot::channel();
-    let running = Running { call: Arc::clone(&call), _permit: permit };
-    let mut job = Some(Job { call: Arc::clone(&call), request, respond, running });
+    let running = Running {
+        call: Arc::clone(&call),
+        _permit: permit,
+    };
+    let mut job = Some(Job {
+        call: Arc::clone(&call),
+        request,
+        respond,
+        running,
+    });
     if runtime.reuse > 1 {
         job = job.and_then(|job| component.idle.offer(job));
     }
@@ -91,7 +99,11 @@ pub(crate) async fn call(
         tokio::spawn(run(Arc::clone(runtime), Arc::clone(component), job));
     }
     match response.await {
-        Ok(Ok(response)) => Ok(response.map(|body| GuestBody { body, call, ended: false })),
+        Ok(Ok(response)) => Ok(response.map(|body| GuestBody {
+            body,
+            call,
+            ended: false,
+        })),
         Ok(Err(error)) => {
             let failure = failure_of(&error, false);
             report(runtime, component, &call, &failure);
@@ -99,7 +111,11 @@ pub(crate) async fn call(
         }
         Err(oneshot::Canceled) => {
             call.stopped.notified().await;
-            Err(call.failure.get().cloned().unwrap_or_else(|| Failure::Error("no response".into())))
+            Err(call
+                .failure
+                .get()
+                .cloned()
+                .unwrap_or_else(|| Failure::Error("no response".into())))
         }
     }
 }
@@ -125,14 +141,30 @@ async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job) {
     let limits = runtime.limits;
     let meter = Arc::new(Meter::new());
     let mut store = store(&runtime, &component, &job.call, &limits, &meter);
-    let Job { call, request, respond, running } = job;
-    let activity = Activity { now: Mutex::new((Some(running), Instant::now() + limits.wall)) };
+    let Job {
+        call,
+        request,
+        respond,
+        running,
+    } = job;
+    let activity = Activity {
+        now: Mutex::new((Some(running), Instant::now() + limits.wall)),
+    };
     let mut instantiated = false;
     let result = {
         let work = metered(&meter, async {
             let proxy = component.pre.instantiate_async(&mut store).await?;
             instantiated = true;
-            serve(&runtime, &component, &mut store, &proxy, &activity, (call, request, respond), &meter).await
+            serve(
+                &runtime,
+                &component,
+                &mut store,
+                &proxy,
+                &activity,
+                (call, request, respond),
+                &meter,
+            )
+            .await
         });
         let mut work = pin!(work);
         loop {
@@ -172,7 +204,11 @@ async fn serve(
     store: &mut Store<Guest>,
     proxy: &Proxy,
     activity: &Activity,
-    first: (Arc<Call>, Request, oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>),
+    first: (
+        Arc<Call>,
+        Request,
+        oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>,
+    ),
     meter: &Meter,
 ) -> wasmtime::Result<()> {
     store
@@ -209,7 +245,12 @@ fn store(
     limits: &Limits,
     meter: &Arc<Meter>,
 ) -> Store<Guest> {
-    let guest = Guest::new(Arc::clone(runtime), Arc::clone(component), Arc::clone(call), limits);
+    let guest = Guest::new(
+        Arc::clone(runtime),
+        Arc::clone(component),
+        Arc::clone(call),
+        limits,
+    );
     let mut store = Store::new(&runtime.engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_epoch_deadline(1);

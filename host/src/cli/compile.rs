@@ -21,8 +21,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let (engine, _) = engine::new(16)?;
     let directory = application.compiled();
     let cache = Cache::open(&directory, &engine)?;
-    prepare::compile(&manifest, &cache, |text| eprintln!("{text}"))?;
+    prepare::compile(&manifest, &cache, &|name| application.provides(name), |text| {
+        eprintln!("{text}")
+    })?;
     let (found, compiled) = cache.counts();
-    println!("{compiled} compiled, {found} found compiled, in {}", directory.display());
+    println!(
+        "{compiled} compiled, {found} found compiled, in {}",
+        directory.display()
+    );
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! What `anyturn up` says when it serves: where things are, what is in use, and how to change it.
 
-use super::configuration::Configured;
 use crate::logging::Format;
-use crate::prepare;
+
 use crate::runtime::Runtime;
+use anyturn_check::Checked;
 use anyturn_store::AnyStore;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Prints it to standard output; in JSON, as a log event.
 pub(super) fn print(
-    configured: &Configured,
+    checked: &Checked,
     runtime: &Runtime,
     address: SocketAddr,
     took: Duration,
@@ -18,23 +18,29 @@ pub(super) fn print(
 ) {
     let base = format!("http://{}", reachable(address));
     let status = &runtime.status;
-    let provided = configured
-        .application
-        .triggered()
-        .any(|component| component.dependencies().iter().any(prepare::is_provided));
+    let provided = status.store.is_some();
     if format == Format::Json {
         tracing::info!(
             address = %base,
             store = status.store.as_ref().map_or("none", AnyStore::description),
-            model = status.model_provider,
+            model = status.model.as_ref().map_or("none", |model| model.provider),
             state_provided_by_host = provided,
             took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "serving"
         );
         return;
     }
-    println!("{} is served at {base} (ready in {} ms)\n", configured.application.name(), took.as_millis());
-    let find = |path: &str| runtime.routes().find(path).map(|routed| routed.route.component.id.clone());
+    println!(
+        "{} is served at {base} (ready in {} ms)\n",
+        checked.application.name(),
+        took.as_millis()
+    );
+    let find = |path: &str| {
+        runtime
+            .routes()
+            .find(path)
+            .map(|routed| routed.route.component.id.clone())
+    };
     if find("/").is_some() {
         println!("  page      {base}/");
     }
@@ -49,18 +55,22 @@ pub(super) fn print(
         };
         println!("\n  store     {}\n            ({advice})", store.description());
     }
-    if configured.values.get("llm_provider").is_some() {
-        let name = if status.model_name.is_empty() { String::new() } else { format!(", {}", status.model_name) };
-        let advice = match status.model_provider.as_str() {
+    if let Some(model) = &status.model {
+        let name = if model.name.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", model.name)
+        };
+        let advice = match model.provider {
             "offline" => "OPENAI_API_KEY, GROQ_API_KEY, GEMINI_API_KEY or LLM_BASE_URL for a language model",
             _ => "LLM_PROVIDER and LLM_MODEL choose another; LLM_PROVIDER=offline needs none",
         };
-        println!("  model     {}{name}\n            ({advice})", status.model_provider);
+        println!("  model     {}{name}\n            ({advice})", model.provider);
     }
-    if !configured.values.text("development_user").is_empty() && !configured.authenticated {
+    if !checked.values.text("development_user").is_empty() && !anyturn_check::is_identified(&checked.values) {
         println!(
             "  users     everybody on this machine is {:?}\n            (JWT_SECRET or API_KEYS for others)",
-            configured.values.text("development_user")
+            checked.values.text("development_user")
         );
     }
     if provided {

@@ -34,7 +34,10 @@ pub(super) fn run(command: Command) -> Result<()> {
     let secret = random()?;
     let key = format!("atk_{}", hex(&secret));
     println!("key (shown only now, to be sent as `Authorization: Bearer …`):\n  {key}\n");
-    println!("entry for API_KEYS (entries are separated by `;`):\n  {}", entry(&key, &new)?);
+    println!(
+        "entry for API_KEYS (entries are separated by `;`):\n  {}",
+        entry(&key, &new)?
+    );
     Ok(())
 }
 
@@ -42,7 +45,9 @@ pub(super) fn run(command: Command) -> Result<()> {
 fn entry(key: &str, new: &New) -> Result<String> {
     for name in std::iter::once(&new.user).chain(&new.roles) {
         if name.is_empty() || name.contains([':', ';', ',']) || name.contains(char::is_whitespace) {
-            bail!("{name:?} is no name of a user or role: it must not be empty or contain `:`, `;`, `,` or spaces");
+            bail!(
+                "{name:?} is no name of a user or role: it must not be empty or contain `:`, `;`, `,` or spaces"
+            );
         }
     }
     let mut entry = format!("{}:{}", hex(&Sha256::digest(key)), new.user);
@@ -75,15 +80,30 @@ mod tests {
     #[test]
     fn an_entry_holds_the_hash_and_never_the_key() {
         let expires = Some("2027-01-31T00:00:00Z".parse().unwrap());
-        let new = New { user: "alice".into(), roles: vec!["admin".into(), "approver".into()], expires };
+        let new = New {
+            user: "alice".into(),
+            roles: vec!["admin".into(), "approver".into()],
+            expires,
+        };
         let entry = entry("atk_00", &new).unwrap();
         assert_eq!(
             entry,
-            format!("{}:alice:admin,approver:2027-01-31T00:00:00Z", hex(&Sha256::digest("atk_00")))
+            format!(
+                "{}:alice:admin,approver:2027-01-31T00:00:00Z",
+                hex(&Sha256::digest("atk_00"))
+            )
         );
-        let plain = New { user: "bob".into(), roles: Vec::new(), expires: None };
+        let plain = New {
+            user: "bob".into(),
+            roles: Vec::new(),
+            expires: None,
+        };
         assert!(super::entry("atk_00", &plain).unwrap().ends_with(":bob"));
-        let wrong = New { user: "a:b".into(), roles: Vec::new(), expires: None };
+        let wrong = New {
+            user: "a:b".into(),
+            roles: Vec::new(),
+            expires: None,
+        };
         assert!(super::entry("atk_00", &wrong).is_err());
     }
 }

@@ -10,8 +10,15 @@ mod up;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Where the application is served unless somebody says otherwise: on this machine only.
+const LISTEN: &str = "127.0.0.1:3000";
+
 #[derive(Parser)]
-#[command(name = "anyturn", version, about = "Serves the application that a spin.toml describes.")]
+#[command(
+    name = "anyturn",
+    version,
+    about = "Serves the application that a spin.toml describes."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,6 +1,6 @@
 //! `anyturn up`: serves the application until it is told to stop.
 
-use super::configuration::{self, Configured, error_of};
+use super::configuration::{self, error_of};
 use super::{duration, greeting};
 use crate::engine::aot::Cache;
 use crate::engine::limits::Limits;
@@ -21,7 +21,12 @@ pub(super) struct Arguments {
     application: configuration::Arguments,
 
     /// Where to listen. Anything but a loopback address needs JWT_SECRET or API_KEYS.
-    #[arg(long, env = "ANYTURN_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "ANYTURN_LISTEN",
+        default_value = super::LISTEN,
+        value_name = "ADDRESS"
+    )]
     listen: SocketAddr,
 
     /// How many requests an instance serves before it is thrown away. With 1, no memory of a request survives it.
@@ -35,11 +40,21 @@ pub(super) struct Arguments {
     max_requests: u32,
 
     /// How many more may wait; the rest is answered 503.
-    #[arg(long, env = "ANYTURN_MAX_WAITING", default_value_t = 1000, value_name = "REQUESTS")]
+    #[arg(
+        long,
+        env = "ANYTURN_MAX_WAITING",
+        default_value_t = 1000,
+        value_name = "REQUESTS"
+    )]
     max_waiting: usize,
 
     /// How many connections may be open; the rest waits in the kernel's queue.
-    #[arg(long, env = "ANYTURN_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS")]
+    #[arg(
+        long,
+        env = "ANYTURN_MAX_CONNECTIONS",
+        default_value_t = 10_000,
+        value_name = "CONNECTIONS"
+    )]
     max_connections: usize,
 
     /// Memory that an instance may have, in MiB.
@@ -80,63 +95,81 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 async fn serve(arguments: Arguments) -> Result<()> {
     let started = Instant::now();
     let application = &arguments.application;
-    let configured = application
-        .read(Some(arguments.listen))
+    let (checked, warnings) = application
+        .check(arguments.listen.ip())
         .map_err(|findings| error_of(&findings, &application.manifest))?;
-    for warning in configured.warnings.iter() {
+    for warning in warnings.iter() {
         tracing::warn!("{warning}");
-    }
-    configured.may_listen_at(arguments.listen)?;
-    let findings = configured.application.check_files(|name| name.package().as_deref() == Some("anyturn:state"));
-    if findings.errors() > 0 {
-        return Err(error_of(&findings, &application.manifest));
     }
     // Half of the room is for calls from component to component.
     let (engine, room) = engine::new(arguments.max_requests.saturating_mul(2))?;
     let _ticker = Ticker::start(&engine)?;
     let cache = Cache::open(&application.compiled(), &engine)?;
-    let compiled =
-        tokio::task::block_in_place(|| prepare::compile(&configured.application, &cache, |text| eprintln!("{text}")))?;
+    let compiled = tokio::task::block_in_place(|| {
+        prepare::compile(
+            &checked.application,
+            &cache,
+            &|name| application.provides(name),
+            |text| eprintln!("{text}"),
+        )
+    })?;
     let store = match prepare::needs_state(&engine, &compiled) {
-        true => Some(prepare::store(&configured.values, &application.data_dir).await?),
+        true => Some(prepare::store(&checked.values, &application.data_dir).await?),
         false => None,
     };
-    let (model_provider, model_name) = configured.model();
+
     let means = Means {
         engine: &engine,
         room,
         queue: arguments.max_waiting,
         reuse: arguments.reuse,
         limits: Limits {
-            memory: usize::try_from(arguments.memory_limit).unwrap_or(usize::MAX).saturating_mul(1 << 20),
+            memory: usize::try_from(arguments.memory_limit)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(1 << 20),
             table: TABLE_LIMIT,
             cpu: arguments.cpu_limit,
             wall: arguments.time_limit,
         },
         files: &application.files(),
-        status: Status { store, model_provider, model_name },
+        status: Status {
+            store,
+            model: anyturn_check::model(&checked.values),
+        },
     };
-    let runtime = prepare::runtime(&configured.application, &configured.values, &compiled, means)?;
+    let runtime = prepare::runtime(&checked.application, &checked.values, &compiled, means)?;
     runtime.metrics.cache(cache.counts());
     drop(compiled);
     let listener = server::bind(arguments.listen).await?;
     let address = listener.local_addr()?;
-    greeting::print(&configured, &runtime, address, started.elapsed(), arguments.log_format);
-    until_stopped(listener, Arc::new(runtime), &configured, &arguments).await
+    greeting::print(
+        &checked,
+        &runtime,
+        address,
+        started.elapsed(),
+        arguments.log_format,
+    );
+    let identified = anyturn_check::is_identified(&checked.values);
+    until_stopped(listener, Arc::new(runtime), identified, &arguments).await
 }
 
 async fn until_stopped(
     listener: tokio::net::TcpListener,
     runtime: Arc<crate::runtime::Runtime>,
-    configured: &Configured,
+    identified: bool,
     arguments: &Arguments,
 ) -> Result<()> {
     let drain = drain::Drain::new();
     let settings = server::Settings {
         connections: arguments.max_connections,
-        development: !configured.authenticated && arguments.listen.ip().is_loopback(),
+        development: !identified && arguments.listen.ip().is_loopback(),
     };
-    let serving = tokio::spawn(server::serve(listener, Arc::clone(&runtime), settings, drain.clone()));
+    let serving = tokio::spawn(server::serve(
+        listener,
+        Arc::clone(&runtime),
+        settings,
+        drain.clone(),
+    ));
     drain::signal().await;
     tracing::info!(
         live = runtime.admission.live(),

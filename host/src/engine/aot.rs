@@ -8,7 +8,9 @@
 use super::anyhow_of;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
+use std::fs::File;
 use std::hash::{Hash, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::Engine;
@@ -37,9 +39,12 @@ impl Cache {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(directory)
-            .with_context(|| format!("the cache of compiled components, {}, cannot be made", directory.display()))?;
+        builder.create(directory).with_context(|| {
+            format!(
+                "the cache of compiled components, {}, cannot be made",
+                directory.display()
+            )
+        })?;
         Ok(Self {
             directory: directory.to_owned(),
             engine: engine.clone(),
@@ -63,19 +68,23 @@ impl Cache {
     /// The entry, if there is a sound one.
     pub(crate) fn load(&self, key: &Key) -> Option<Component> {
         let path = self.path(key);
-        let bytes = std::fs::read(&path).ok()?;
-        let (code, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-        if Sha256::digest(code).as_slice() != digest {
-            tracing::warn!(path = %path.display(), "a compiled component in the cache is damaged; compiling it anew");
-            return None;
-        }
-        match deserialize(&self.engine, code) {
+        let path = path.is_file().then_some(path)?;
+        let loaded = match is_sound(&path) {
+            Ok(true) => load(&self.engine, &path).map_err(|error| error.to_string()),
+            Ok(false) => Err("it is damaged".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match loaded {
             Ok(component) => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 Some(component)
             }
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a compiled component in the cache is of no use; compiling it anew");
+            Err(reason) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    reason,
+                    "a compiled component in the cache is of no use; compiling it anew"
+                );
                 None
             }
         }
@@ -85,14 +94,20 @@ impl Cache {
     pub(crate) fn compile(&self, key: &Key, wasm: &[u8]) -> Result<Component> {
         self.misses.fetch_add(1, Ordering::Relaxed);
         let code = self.engine.precompile_component(wasm).map_err(anyhow_of)?;
-        if let Err(error) = self.store(key, &code) {
-            tracing::warn!(directory = %self.directory.display(), %error, "a compiled component cannot be kept");
+        match self.store(key, &code) {
+            // A mapped file costs no memory of its own.
+            Ok(()) => load(&self.engine, &self.path(key)).map_err(anyhow_of),
+            Err(error) => {
+                tracing::warn!(directory = %self.directory.display(), %error, "a compiled component cannot be kept");
+                deserialize(&self.engine, &code).map_err(anyhow_of)
+            }
         }
-        deserialize(&self.engine, &code).map_err(anyhow_of)
     }
 
     fn store(&self, key: &Key, code: &[u8]) -> std::io::Result<()> {
-        let partial = self.directory.join(format!("{}.{}.part", key.0, std::process::id()));
+        let partial = self
+            .directory
+            .join(format!("{}.{}.part", key.0, std::process::id()));
         let mut bytes = Vec::with_capacity(code.len().saturating_add(DIGEST));
         bytes.extend_from_slice(code);
         bytes.extend_from_slice(&Sha256::digest(code));
@@ -108,28 +123,66 @@ impl Cache {
 
     /// Entries loaded, and components compiled, since the cache was opened.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+        (
+            self.hits.load(Ordering::Relaxed),
+            self.misses.load(Ordering::Relaxed),
+        )
     }
 }
 
-/// Loads machine code.
+/// Whether an entry is what was once written: its digest fits.
+fn is_sound(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let Some(code) = length.checked_sub(DIGEST as u64) else {
+        return Ok(false);
+    };
+    let mut hash = Sha256::new();
+    let mut left = Read::take(&mut file, code);
+    let mut piece = vec![0; 128 << 10];
+    loop {
+        match left.read(&mut piece)? {
+            0 => break,
+            read => hash.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
+    let mut digest = [0; DIGEST];
+    file.read_exact(&mut digest)?;
+    Ok(hash.finalize().as_slice() == digest)
+}
+
+/// Maps an entry.
 ///
-/// `unsafe` because wasmtime runs whatever it is given. What comes here was made by this process a moment ago,
-/// or read from a directory that only its owner can write to, with a digest that matches; wasmtime itself
-/// checks that its version and settings made it.
-#[allow(unsafe_code, reason = "the one place where machine code is loaded; its conditions are above")]
+/// `unsafe` because wasmtime runs whatever it is given. The file was made by `Cache::store`, in a directory
+/// that only its owner can write to, and has the digest that it was written with; it is replaced by renaming
+/// and never written to again, so that the mapping does not change. wasmtime itself checks that its own
+/// version and settings made the code.
+#[allow(
+    unsafe_code,
+    reason = "one of the two places where machine code is loaded; its conditions are above"
+)]
+fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file holds what `Engine::precompile_component` made, see above.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Loads what this process has just compiled; `unsafe` for the same reason.
+#[allow(unsafe_code, reason = "the other place where machine code is loaded")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` was made by `Engine::precompile_component`, see above.
+    // SAFETY: the only caller passes what `Engine::precompile_component` returned.
     unsafe { Component::deserialize(engine, code) }
 }
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.iter().fold(
+        String::with_capacity(bytes.len().saturating_mul(2)),
+        |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        },
+    )
 }
 
 /// Feeds what is hashed by `Hash` into SHA-256.

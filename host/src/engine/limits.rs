@@ -33,7 +33,12 @@ pub(crate) struct Memory {
 impl Memory {
     /// Nothing used yet.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limit: limits.memory, table_limit: limits.table, used: 0, refused: false }
+        Self {
+            limit: limits.memory,
+            table_limit: limits.table,
+            used: 0,
+            refused: false,
+        }
     }
 }
 
@@ -67,7 +72,11 @@ pub(crate) struct Meter {
 impl Meter {
     /// Nothing spent yet.
     pub(crate) fn new() -> Self {
-        Self { origin: Instant::now(), spent: AtomicU64::new(0), polled: AtomicU64::new(0) }
+        Self {
+            origin: Instant::now(),
+            spent: AtomicU64::new(0),
+            polled: AtomicU64::new(0),
+        }
     }
 
     fn now(&self) -> u64 {

@@ -47,7 +47,12 @@ pub(crate) fn add(engine: &Engine, linker: &mut Linker<Guest>, component: &Compo
     Ok(())
 }
 
-fn refuse(denied: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str, item: &ComponentItem) -> Result<()> {
+fn refuse(
+    denied: &mut LinkerInstance<'_, Guest>,
+    interface: &str,
+    name: &str,
+    item: &ComponentItem,
+) -> Result<()> {
     match item {
         ComponentItem::Resource(_) => denied.resource(name, ResourceType::host::<Never>(), |_, _| Ok(())),
         ComponentItem::ComponentFunc(function) => {
@@ -58,7 +63,9 @@ fn refuse(denied: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str, i
                     Box::pin(async move { answered })
                 })
             } else {
-                denied.func_new(name, move |_, function, _, results| answer(&function, results, &full))
+                denied.func_new(name, move |_, function, _, results| {
+                    answer(&function, results, &full)
+                })
             }
         }
         _ => Ok(()),
@@ -100,8 +107,10 @@ fn error_of(ty: &Type) -> Option<Val> {
             Some(Val::Enum((*preferred(&names)?).to_owned()))
         }
         Type::Variant(variant) => {
-            let cases: Vec<(&str, Option<Val>)> =
-                variant.cases().filter_map(|case| Some((case.name, payload(case.ty)?))).collect();
+            let cases: Vec<(&str, Option<Val>)> = variant
+                .cases()
+                .filter_map(|case| Some((case.name, payload(case.ty)?)))
+                .collect();
             let names: Vec<&str> = cases.iter().map(|(name, _)| *name).collect();
             let name = preferred(&names)?;
             let (name, payload) = cases.into_iter().find(|(case, _)| *case == name)?;
@@ -123,5 +132,9 @@ fn payload(ty: Option<Type>) -> Option<Option<Val>> {
 
 /// The case that says it best.
 fn preferred<'a>(names: &[&'a str]) -> Option<&'a str> {
-    CASES.iter().find_map(|case| names.iter().find(|name| *name == case)).or_else(|| names.last()).copied()
+    CASES
+        .iter()
+        .find_map(|case| names.iter().find(|name| *name == case))
+        .or_else(|| names.last())
+        .copied()
 }

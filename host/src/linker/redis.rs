@@ -31,7 +31,9 @@ async fn connect(address: &str) -> redis::RedisResult<MultiplexedConnection> {
     let config = redis::AsyncConnectionConfig::new()
         .set_response_timeout(Some(RESPONSE))
         .set_connection_timeout(Some(CONNECT));
-    redis::Client::open(address)?.get_multiplexed_async_connection_with_config(&config).await
+    redis::Client::open(address)?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
 }
 
 /// Ties the interface to an instance's data.
@@ -84,10 +86,16 @@ fn error(error: redis::RedisError) -> Error {
 impl<T: Send + 'static> wit::HostConnectionWithStore<T> for Redis {
     async fn open(accessor: &Accessor<T, Self>, address: String) -> Answer<Resource<Connection>> {
         let component = accessor.with(|mut access| Arc::clone(access.get().component()));
-        let Ok(url) = address.parse::<http::Uri>() else { return Ok(Err(Error::InvalidAddress)) };
-        let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
+        let Ok(url) = address.parse::<http::Uri>() else {
+            return Ok(Err(Error::InvalidAddress));
+        };
+        let (scheme, host) = (
+            url.scheme_str().unwrap_or_default(),
+            url.host().unwrap_or_default(),
+        );
         let port = url.port_u16().unwrap_or(6379);
-        if !matches!(scheme, "redis" | "rediss") || !component.allowed_hosts.allows(scheme, host, Some(port)) {
+        if !matches!(scheme, "redis" | "rediss") || !component.allowed_hosts.allows(scheme, host, Some(port))
+        {
             tracing::warn!(
                 component = %component.id,
                 destination = %format_args!("{scheme}://{host}:{port}"),
@@ -134,7 +142,11 @@ impl<T: Send + 'static> wit::HostConnectionWithStore<T> for Redis {
         run(accessor, &handle, redis::Cmd::incr(key, 1)).await
     }
 
-    async fn del(accessor: &Accessor<T, Self>, handle: Resource<Connection>, keys: Vec<String>) -> Answer<u32> {
+    async fn del(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        keys: Vec<String>,
+    ) -> Answer<u32> {
         run(accessor, &handle, redis::Cmd::del(keys)).await
     }
 

@@ -29,7 +29,9 @@ impl<T: Send + 'static> variables::HostWithStore<T> for Variables {
             let guest = access.get();
             match guest.component().variables.get(&name) {
                 Some(value) => Ok(value.clone()),
-                None => Err(Error::Undefined(format!("the component has no variable {name:?}"))),
+                None => Err(Error::Undefined(format!(
+                    "the component has no variable {name:?}"
+                ))),
             }
         })
     }

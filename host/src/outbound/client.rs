@@ -44,10 +44,18 @@ impl Client {
             let request = outgoing(request).await?;
             pool.execute(request).await.map_err(|error| errors::of(&error))
         };
-        let response =
-            tokio::time::timeout(wait, sending).await.map_err(|_| Error::ConnectionReadTimeout)??;
+        let response = tokio::time::timeout(wait, sending)
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)??;
         let response: http::Response<reqwest::Body> = response.into();
-        Ok(response.map(|body| Incoming { body, between_bytes, timer: None }.boxed_unsync()))
+        Ok(response.map(|body| {
+            Incoming {
+                body,
+                between_bytes,
+                timer: None,
+            }
+            .boxed_unsync()
+        }))
     }
 }
 
@@ -91,8 +99,10 @@ fn tls() -> Result<rustls::ClientConfig, String> {
 async fn outgoing(request: http::Request<WasiBody>) -> Result<reqwest::Request, Error> {
     let (mut parts, mut body) = request.into_parts();
     parts.headers.remove(http::header::HOST);
-    let bodyless = matches!(parts.method, http::Method::GET | http::Method::HEAD | http::Method::OPTIONS)
-        && !parts.headers.contains_key(http::header::CONTENT_LENGTH);
+    let bodyless = matches!(
+        parts.method,
+        http::Method::GET | http::Method::HEAD | http::Method::OPTIONS
+    ) && !parts.headers.contains_key(http::header::CONTENT_LENGTH);
     let body = if body.is_end_stream() || body.size_hint().exact() == Some(0) {
         None
     } else if bodyless {
@@ -110,8 +120,11 @@ async fn outgoing(request: http::Request<WasiBody>) -> Result<reqwest::Request, 
 fn stream(first: Option<Result<Frame<Bytes>, Error>>, body: WasiBody) -> reqwest::Body {
     let rest = http_body_util::BodyStream::new(body);
     let frames = futures::stream::iter(first).chain(rest);
-    let data = frames.filter_map(|frame| std::future::ready(frame.map(|frame| frame.into_data().ok()).transpose()));
-    reqwest::Body::wrap_stream(data.map(|data| data.map_err(|error| std::io::Error::other(error.to_string()))))
+    let data =
+        frames.filter_map(|frame| std::future::ready(frame.map(|frame| frame.into_data().ok()).transpose()));
+    reqwest::Body::wrap_stream(
+        data.map(|data| data.map_err(|error| std::io::Error::other(error.to_string()))),
+    )
 }
 
 /// A response's body, with a time-out between its pieces.
@@ -134,7 +147,9 @@ impl http_body::Body for Incoming {
             return Poll::Ready(frame.map(|frame| frame.map_err(|error| errors::of(&error))));
         }
         let between_bytes = self.between_bytes;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(between_bytes)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(between_bytes)));
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
             Poll::Pending => Poll::Pending,

@@ -13,7 +13,11 @@ pub(crate) fn of(error: &reqwest::Error) -> Error {
         return tls(error);
     }
     if error.is_timeout() {
-        return if error.is_connect() { Error::ConnectionTimeout } else { Error::ConnectionReadTimeout };
+        return if error.is_connect() {
+            Error::ConnectionTimeout
+        } else {
+            Error::ConnectionReadTimeout
+        };
     }
     if let Some(error) = cause::<io::Error>(error) {
         match error.kind() {
@@ -30,7 +34,10 @@ pub(crate) fn of(error: &reqwest::Error) -> Error {
         }
     }
     if names_resolution(error) {
-        return Error::DnsError { rcode: Some("address not available".to_owned()), info_code: None };
+        return Error::DnsError {
+            rcode: Some("address not available".to_owned()),
+            info_code: None,
+        };
     }
     if let Some(error) = cause::<hyper::Error>(error) {
         if error.is_incomplete_message() {
@@ -57,10 +64,13 @@ pub(crate) struct Denied(pub(crate) fn() -> Error);
 
 fn tls(error: &rustls::Error) -> Error {
     match error {
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Error::TlsCertificateError,
-        rustls::Error::AlertReceived(alert) => {
-            Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: Some(format!("{alert:?}")) }
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Error::TlsCertificateError
         }
+        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: Some(format!("{alert:?}")),
+        },
         _ => Error::TlsProtocolError,
     }
 }

@@ -15,7 +15,10 @@ use wasmtime_wasi_http::{
 };
 
 /// A response, and what becomes of the connection while its body is read.
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+type Sent = (
+    http::Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), Error>> + Send>,
+);
 
 /// What `wasi:http` asks the host for, with the instance that it is asked for.
 pub(crate) struct Hooks {
@@ -60,8 +63,12 @@ async fn send(
     let uri = request.uri();
     let scheme = uri.scheme_str().unwrap_or("https");
     let allowed = match &target {
-        Target::Origin => ["http", "https"].iter().any(|scheme| component.allowed_hosts.allows_self(scheme)),
-        _ => component.allowed_hosts.allows(scheme, uri.host().unwrap_or_default(), uri.port_u16()),
+        Target::Origin => ["http", "https"]
+            .iter()
+            .any(|scheme| component.allowed_hosts.allows_self(scheme)),
+        _ => component
+            .allowed_hosts
+            .allows(scheme, uri.host().unwrap_or_default(), uri.port_u16()),
     };
     if !allowed {
         runtime.metrics.outbound(&component.id, "denied");
@@ -78,7 +85,9 @@ async fn send(
         Target::Origin => crate::chaining::call_self(runtime, &call, request).await,
         Target::Network => {
             let result = runtime.outbound.send(request, options).await;
-            runtime.metrics.outbound(&component.id, if result.is_ok() { "ok" } else { "error" });
+            runtime
+                .metrics
+                .outbound(&component.id, if result.is_ok() { "ok" } else { "error" });
             result
         }
     }
@@ -116,7 +125,10 @@ mod tests {
     #[test]
     fn the_address_alone_decides_where_a_request_goes() {
         let target = |uri: &str| Target::of(&uri.parse().unwrap());
-        assert_eq!(target("http://tasks.spin.internal/mcp"), Target::Component("tasks".into()));
+        assert_eq!(
+            target("http://tasks.spin.internal/mcp"),
+            Target::Component("tasks".into())
+        );
         assert_eq!(target("/v1/models"), Target::Origin);
         assert_eq!(target("http://self.alt/v1/models"), Target::Origin);
         assert_eq!(target("https://api.openai.com/v1"), Target::Network);

@@ -26,7 +26,10 @@ pub(crate) fn of_routed<B>(request: &mut Request<B>, routed: &Routed<'_>, client
         .parameters()
         .filter_map(|(name, value)| {
             let name = format!("spin-path-match-{}", name.to_ascii_lowercase().replace('_', "-"));
-            Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?))
+            Some((
+                HeaderName::try_from(name).ok()?,
+                HeaderValue::from_str(value).ok()?,
+            ))
         })
         .collect();
     let headers = request.headers_mut();

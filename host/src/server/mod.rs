@@ -1,11 +1,11 @@
 //! HTTP from outside: connections, requests, and the host's own pages.
 
 pub(crate) mod headers;
-mod service;
 mod pages;
 mod problem;
 pub(crate) mod request_id;
 pub(crate) mod routes;
+mod service;
 
 use crate::drain::Drain;
 use crate::runtime::Runtime;

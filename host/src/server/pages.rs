@@ -3,6 +3,7 @@
 use crate::drain::Drain;
 use crate::metrics::Readings;
 use crate::runtime::Runtime;
+use anyturn_store::AnyStore;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
@@ -53,27 +54,47 @@ impl Pages {
     /// 503 when the store cannot be reached. The model is told, not tried: it costs money and is not ours.
     async fn health(&self) -> Response<Bytes> {
         let status = &self.runtime.status;
-        let store = match &status.store {
-            Some(store) => store.ping().await.err().map(|error| error.to_string()),
-            None => None,
+        let healthy = match &status.store {
+            Some(store) => match store.ping().await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(store = store.description(), %error, "the store is out of reach");
+                    false
+                }
+            },
+            None => true,
         };
-        let healthy = store.is_none();
+        let store = status.store.as_ref().map(|store| {
+            json!({
+                "kind": match store {
+                    AnyStore::Redis(_) => "redis",
+                    AnyStore::Embedded(_) => "embedded",
+                },
+                "status": if healthy { "ok" } else { "unavailable" },
+            })
+        });
         let body = json!({
             "status": if healthy { "ok" } else { "degraded" },
             "version": env!("CARGO_PKG_VERSION"),
-            "store": {
-                "kind": status.store.as_ref().map_or("none", |store| store.description()),
-                "status": if healthy { "ok" } else { "unavailable" },
-                "reason": store,
-            },
-            "model": { "provider": status.model_provider, "name": status.model_name },
+            "store": store,
+            "model": status.model.as_ref().map(|model| json!({ "provider": model.provider, "name": model.name })),
         });
-        json_page(if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+        json_page(
+            if healthy {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            },
+            &body,
+        )
     }
 
     fn ready(&self) -> Response<Bytes> {
         if self.drain.has_begun() {
-            json_page(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "reason": "shutting down" }))
+            json_page(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &json!({ "ready": false, "reason": "shutting down" }),
+            )
         } else {
             json_page(StatusCode::OK, &json!({ "ready": true }))
         }
@@ -84,7 +105,7 @@ impl Pages {
         let text = runtime.metrics.text(&Readings {
             live: runtime.admission.live(),
             waiting: runtime.admission.waiting(),
-            store_round_trips: runtime.status.store.as_ref().map_or(0, anyturn_store::AnyStore::round_trips),
+            store_round_trips: runtime.status.store.as_ref().map_or(0, AnyStore::round_trips),
         });
         let mut response = Response::new(Bytes::from(text));
         response.headers_mut().insert(

@@ -13,8 +13,7 @@ pub(crate) enum Problem {
     NoRoute,
     /// There is no place for another instance; seconds after which to try again.
     Overloaded(u64),
-    /// The process is about to end.
-    Draining,
+
     /// The component failed.
     Failed(Failure),
     /// The request has no host, or two.
@@ -42,12 +41,7 @@ impl Problem {
                 "The server is busy",
                 "All instances are taken. Try again after the time in Retry-After.",
             ),
-            Self::Draining => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "shutting-down",
-                "The server is shutting down",
-                "Try again; another instance will answer.",
-            ),
+
             Self::BadAuthority => (
                 StatusCode::BAD_REQUEST,
                 "bad-authority",
@@ -131,16 +125,16 @@ impl Problem {
         let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::Overloaded(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
-            Self::Draining => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
+
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             }

@@ -18,7 +18,9 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn is_sane(name: &HeaderValue) -> bool {
     let name = name.as_bytes();
     (1..=LONGEST).contains(&name.len())
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/+=@".contains(byte))
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/+=@".contains(byte))
 }
 
 /// A new name.
@@ -34,7 +36,9 @@ mod tests {
 
     #[test]
     fn only_sane_names_are_taken() {
-        assert!(is_sane(&HeaderValue::from_static("0af7651916cd43dd8448eb211c80319c")));
+        assert!(is_sane(&HeaderValue::from_static(
+            "0af7651916cd43dd8448eb211c80319c"
+        )));
         assert!(!is_sane(&HeaderValue::from_static("")));
         assert!(!is_sane(&HeaderValue::from_static("a b")));
         assert!(!is_sane(&HeaderValue::from_bytes(&[b'a'; 129]).unwrap()));

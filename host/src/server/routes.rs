@@ -34,9 +34,9 @@ impl Routes {
     pub(crate) fn new(router: Router, components: &HashMap<String, Arc<Component>>) -> Result<Self> {
         let mut routes = HashMap::new();
         for (pattern, id) in router.routes() {
-            let component = components
-                .get(id.as_str())
-                .with_context(|| format!("the route {pattern} leads to the component {id}, which is not prepared"))?;
+            let component = components.get(id.as_str()).with_context(|| {
+                format!("the route {pattern} leads to the component {id}, which is not prepared")
+            })?;
             let text = pattern.as_str();
             let route = Route {
                 component: Arc::clone(component),

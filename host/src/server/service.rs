@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::request_id;
 use crate::admission::RETRY_AFTER;
 use crate::drain::Drain;
-use crate::guest::Call;
+use crate::guest::{Call, RequestId};
 use crate::runtime::Runtime;
 use crate::worker::{self, GuestBody};
 use bytes::Bytes;
@@ -31,7 +31,9 @@ impl Connection {
     /// A connection from `client`.
     pub(super) fn new(client: SocketAddr) -> Self {
         let client = HeaderValue::try_from(client.to_string());
-        Self { client: client.unwrap_or(HeaderValue::from_static("0.0.0.0:0")) }
+        Self {
+            client: client.unwrap_or(HeaderValue::from_static("0.0.0.0:0")),
+        }
     }
 }
 
@@ -52,11 +54,19 @@ impl Service {
     /// Answers for an application. In development mode only this machine is let in.
     pub(super) fn new(runtime: Arc<Runtime>, development: bool, drain: Drain) -> Self {
         let pages = Pages::new(Arc::clone(&runtime), drain);
-        Self { runtime, development, pages }
+        Self {
+            runtime,
+            development,
+            pages,
+        }
     }
 
     /// Answers a request; whatever happens there is an answer.
-    pub(super) async fn answer(&self, connection: &Connection, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer(
+        &self,
+        connection: &Connection,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
         let id = match request.headers().get(&REQUEST_ID) {
             Some(id) if request_id::is_sane(id) => id.clone(),
             _ => {
@@ -87,7 +97,11 @@ impl Service {
             if !matches!(*request.method(), Method::GET | Method::HEAD) {
                 return Err(Problem::MethodNotAllowed);
             }
-            return Ok(self.pages.answer(page).await.map(|body| Body::Host(Full::new(body))));
+            return Ok(self
+                .pages
+                .answer(page)
+                .await
+                .map(|body| Body::Host(Full::new(body))));
         }
         qualify(&mut request)?;
         let uri = request.uri().clone();
@@ -101,15 +115,17 @@ impl Service {
         };
         headers::of_routed(&mut request, &routed, Some(&connection.client));
         drop(routed);
-        let call = Call::new(id.to_str().unwrap_or_default().into(), 0);
+        let call = Call::new(RequestId::from(id), 0);
         let request = request.map(|body| -> WasiBody { body.map_err(Error::Hyper).boxed_unsync() });
         let answer = worker::call(&self.runtime, &component, call, request, permit).await;
-        let answer = answer.map(|response| response.map(Body::Guest)).map_err(Problem::Failed);
+        let answer = answer
+            .map(|response| response.map(Body::Guest))
+            .map_err(Problem::Failed);
         let status = match &answer {
             Ok(response) => response.status(),
             Err(problem) => problem.status(),
         };
-        self.runtime.metrics.answered(&component.id, status.as_u16(), started.elapsed());
+        component.series.answered(status.as_u16(), started.elapsed());
         answer
     }
 }
@@ -141,7 +157,12 @@ fn admit_this_machine_only(request: &Request<Incoming>) -> Result<(), Problem> {
         .uri()
         .authority()
         .map(Authority::as_str)
-        .or_else(|| request.headers().get(header::HOST).and_then(|host| host.to_str().ok()))
+        .or_else(|| {
+            request
+                .headers()
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok())
+        })
         .unwrap_or_default();
     if !is_loopback(host) {
         return Err(Problem::ForeignHost);
@@ -157,16 +178,26 @@ fn admit_this_machine_only(request: &Request<Incoming>) -> Result<(), Problem> {
             None => false,
         },
     };
-    if cross_site { Err(Problem::CrossSite) } else { Ok(()) }
+    if cross_site {
+        Err(Problem::CrossSite)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a host, with or without a port, is this machine by name or address.
 fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
     let name = authority.host();
     name.eq_ignore_ascii_case("localhost")
         || name.to_ascii_lowercase().ends_with(".localhost")
-        || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || name
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 impl http_body::Body for Body {
@@ -201,10 +232,24 @@ mod tests {
 
     #[test]
     fn only_names_and_addresses_of_this_machine_are_loopback() {
-        for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.8.8", "[::1]:3000", "chat.localhost"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:3000",
+            "127.0.0.1:3000",
+            "127.8.8.8",
+            "[::1]:3000",
+            "chat.localhost",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "a@b c"] {
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "10.0.0.1",
+            "a@b c",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

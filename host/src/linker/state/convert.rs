@@ -10,6 +10,7 @@ pub(super) fn error(error: port::Error) -> types::Error {
                 port::Actual::Length(length) => types::Actual::Length(length),
                 port::Actual::Version(version) => types::Actual::Version(version),
                 port::Actual::Lease(state) => types::Actual::Lease(lease(state)),
+                port::Actual::Time(now) => types::Actual::Time(now),
             };
             types::Error::Conflict(types::Conflict { write, actual })
         }
@@ -20,7 +21,11 @@ pub(super) fn error(error: port::Error) -> types::Error {
 }
 
 fn lease(state: port::LeaseState) -> types::LeaseState {
-    types::LeaseState { holder: state.holder, epoch: state.epoch, remaining: state.remaining }
+    types::LeaseState {
+        holder: state.holder,
+        epoch: state.epoch,
+        remaining: state.remaining,
+    }
 }
 
 pub(super) fn query(query: wit::Query) -> port::Query {
@@ -50,9 +55,10 @@ pub(super) fn query(query: wit::Query) -> port::Query {
 
 pub(super) fn found(found: port::Found) -> wit::Found {
     match found {
-        port::Found::Document(document) => wit::Found::Document(
-            document.map(|document| wit::Document { version: document.version, value: document.value }),
-        ),
+        port::Found::Document(document) => wit::Found::Document(document.map(|document| wit::Document {
+            version: document.version,
+            value: document.value,
+        })),
         port::Found::Counter(found) => wit::Found::Counter(counter(found)),
         port::Found::Journal(found) => wit::Found::Journal(slice(found)),
         port::Found::Index(members) => wit::Found::Index(members.into_iter().map(member).collect()),
@@ -61,11 +67,18 @@ pub(super) fn found(found: port::Found) -> wit::Found {
 }
 
 fn counter(counter: port::Counter) -> wit::Counter {
-    wit::Counter { value: counter.value, remaining: counter.remaining }
+    wit::Counter {
+        value: counter.value,
+        remaining: counter.remaining,
+    }
 }
 
 fn member(member: port::Member) -> wit::Member {
-    wit::Member { member: member.member, score: member.score, value: member.value }
+    wit::Member {
+        member: member.member,
+        score: member.score,
+        value: member.value,
+    }
 }
 
 pub(super) fn slice(slice: port::JournalSlice) -> wit::JournalSlice {
@@ -89,9 +102,10 @@ pub(super) fn write(write: wit::Write) -> port::Write {
             entries: write.entries,
             ttl: write.ttl,
         },
-        wit::Write::SetCheckpoint(write) => {
-            port::Write::SetCheckpoint { journal: write.journal, position: write.position }
-        }
+        wit::Write::SetCheckpoint(write) => port::Write::SetCheckpoint {
+            journal: write.journal,
+            position: write.position,
+        },
         wit::Write::DeleteJournal(journal) => port::Write::DeleteJournal(journal),
         wit::Write::Put(write) => port::Write::Put {
             document: write.document,
@@ -99,12 +113,15 @@ pub(super) fn write(write: wit::Write) -> port::Write {
             value: write.value,
             ttl: write.ttl,
         },
-        wit::Write::Delete(write) => {
-            port::Write::Delete { document: write.document, expected: version(write.expected) }
-        }
-        wit::Write::Add(write) => {
-            port::Write::Add { counter: write.counter, delta: write.delta, ttl: write.ttl }
-        }
+        wit::Write::Delete(write) => port::Write::Delete {
+            document: write.document,
+            expected: version(write.expected),
+        },
+        wit::Write::Add(write) => port::Write::Add {
+            counter: write.counter,
+            delta: write.delta,
+            ttl: write.ttl,
+        },
         wit::Write::IndexPut(write) => port::Write::IndexPut {
             index: write.index,
             member: write.member,
@@ -112,17 +129,29 @@ pub(super) fn write(write: wit::Write) -> port::Write {
             value: write.value,
             only_existing: write.only_existing,
         },
-        wit::Write::IndexRemove(write) => {
-            port::Write::IndexRemove { index: write.index, member: write.member }
-        }
-        wit::Write::IndexTrim(write) => port::Write::IndexTrim { index: write.index, below: write.below },
-        wit::Write::Acquire(write) => {
-            port::Write::Acquire { lease: write.lease, holder: write.holder, ttl: write.ttl }
-        }
-        wit::Write::Hold(write) => {
-            port::Write::Hold { lease: write.lease, epoch: write.epoch, ttl: write.ttl }
-        }
-        wit::Write::Release(write) => port::Write::Release { lease: write.lease, epoch: write.epoch },
+        wit::Write::IndexRemove(write) => port::Write::IndexRemove {
+            index: write.index,
+            member: write.member,
+        },
+        wit::Write::IndexTrim(write) => port::Write::IndexTrim {
+            index: write.index,
+            below: write.below,
+        },
+        wit::Write::Acquire(write) => port::Write::Acquire {
+            lease: write.lease,
+            holder: write.holder,
+            ttl: write.ttl,
+        },
+        wit::Write::Hold(write) => port::Write::Hold {
+            lease: write.lease,
+            epoch: write.epoch,
+            ttl: write.ttl,
+        },
+        wit::Write::Release(write) => port::Write::Release {
+            lease: write.lease,
+            epoch: write.epoch,
+        },
+        wit::Write::NotAfter(moment) => port::Write::NotAfter(moment),
     }
 }
 
@@ -141,7 +170,7 @@ pub(super) fn written(written: port::Written) -> wit::Written {
         port::Written::Length(length) => wit::Written::Length(length),
         port::Written::Version(version) => wit::Written::Version(version),
         port::Written::Counter(value) => wit::Written::Counter(counter(value)),
-        port::Written::Epoch(epoch) => wit::Written::Epoch(epoch),
+        port::Written::Granted { epoch, until } => wit::Written::Granted(wit::Grant { epoch, until }),
     }
 }
 
@@ -156,13 +185,29 @@ pub(super) fn new_job(job: queue::NewJob) -> port::NewJob {
 }
 
 pub(super) fn job(job: port::Job) -> queue::Job {
-    queue::Job { id: job.id, payload: job.payload, attempt: job.attempt, receipt: job.receipt }
+    queue::Job {
+        id: job.id,
+        payload: job.payload,
+        attempt: job.attempt,
+        receipt: job.receipt,
+    }
 }
 
 pub(super) fn dead_job(job: port::DeadJob) -> queue::DeadJob {
-    queue::DeadJob { id: job.id, payload: job.payload, attempts: job.attempts, reason: job.reason, at: job.at }
+    queue::DeadJob {
+        id: job.id,
+        payload: job.payload,
+        attempts: job.attempts,
+        reason: job.reason,
+        at: job.at,
+    }
 }
 
 pub(super) fn depth(depth: port::Depth) -> queue::QueueDepth {
-    queue::QueueDepth { due: depth.due, delayed: depth.delayed, running: depth.running, dead: depth.dead }
+    queue::QueueDepth {
+        due: depth.due,
+        delayed: depth.delayed,
+        running: depth.running,
+        dead: depth.dead,
+    }
 }

@@ -53,11 +53,16 @@ where
         (guest.component().state.clone(), Arc::clone(guest.runtime()))
     });
     let Some(view) = view else {
-        return Err(types::Error::Unavailable("this component has no state".to_owned()));
+        return Err(types::Error::Unavailable(
+            "this component has no state".to_owned(),
+        ));
     };
     let started = Instant::now();
     let result = operation(view).await;
-    let failed = matches!(&result, Err(anyturn_state::Error::Unavailable(_) | anyturn_state::Error::Corrupt(_)));
+    let failed = matches!(
+        &result,
+        Err(anyturn_state::Error::Unavailable(_) | anyturn_state::Error::Corrupt(_))
+    );
     runtime.metrics.store(name, started.elapsed(), !failed);
     result.map_err(convert::error)
 }
@@ -81,8 +86,10 @@ impl<T: Send + 'static> store::HostWithStore<T> for State {
     ) -> Result<store::Committed, types::Error> {
         let writes = writes.into_iter().map(convert::write).collect();
         let queries = queries.into_iter().map(convert::query).collect();
-        let committed =
-            operate(accessor, "commit", async |view| view.commit(&scope, writes, queries).await).await?;
+        let committed = operate(accessor, "commit", async |view| {
+            view.commit(&scope, writes, queries).await
+        })
+        .await?;
         Ok(store::Committed {
             written: committed.written.into_iter().map(convert::written).collect(),
             found: committed.found.into_iter().map(convert::found).collect(),
@@ -120,7 +127,10 @@ impl<T: Send + 'static> queue::HostWithStore<T> for State {
         limit: u32,
         visibility: u64,
     ) -> Result<Vec<queue::Job>, types::Error> {
-        let jobs = operate(accessor, "claim", async |view| view.claim(&queue, limit, visibility).await).await?;
+        let jobs = operate(accessor, "claim", async |view| {
+            view.claim(&queue, limit, visibility).await
+        })
+        .await?;
         Ok(jobs.into_iter().map(convert::job).collect())
     }
 
@@ -131,7 +141,10 @@ impl<T: Send + 'static> queue::HostWithStore<T> for State {
         receipt: u64,
         visibility: u64,
     ) -> Result<bool, types::Error> {
-        operate(accessor, "extend", async |view| view.extend(&queue, &id, receipt, visibility).await).await
+        operate(accessor, "extend", async |view| {
+            view.extend(&queue, &id, receipt, visibility).await
+        })
+        .await
     }
 
     async fn acknowledge(
@@ -140,7 +153,10 @@ impl<T: Send + 'static> queue::HostWithStore<T> for State {
         id: String,
         receipt: u64,
     ) -> Result<bool, types::Error> {
-        operate(accessor, "acknowledge", async |view| view.acknowledge(&queue, &id, receipt).await).await
+        operate(accessor, "acknowledge", async |view| {
+            view.acknowledge(&queue, &id, receipt).await
+        })
+        .await
     }
 
     async fn retry(
@@ -151,7 +167,10 @@ impl<T: Send + 'static> queue::HostWithStore<T> for State {
         delay: u64,
         reason: String,
     ) -> Result<bool, types::Error> {
-        operate(accessor, "retry", async |view| view.retry(&queue, &id, receipt, delay, &reason).await).await
+        operate(accessor, "retry", async |view| {
+            view.retry(&queue, &id, receipt, delay, &reason).await
+        })
+        .await
     }
 
     async fn dead_letters(
@@ -160,8 +179,10 @@ impl<T: Send + 'static> queue::HostWithStore<T> for State {
         offset: u32,
         limit: u32,
     ) -> Result<Vec<queue::DeadJob>, types::Error> {
-        let jobs =
-            operate(accessor, "dead-letters", async |view| view.dead_letters(&queue, offset, limit).await).await?;
+        let jobs = operate(accessor, "dead-letters", async |view| {
+            view.dead_letters(&queue, offset, limit).await
+        })
+        .await?;
         Ok(jobs.into_iter().map(convert::dead_job).collect())
     }
 
