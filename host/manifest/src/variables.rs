@@ -5,6 +5,7 @@
 //! are never printed: not by `Debug`, not by `Display`, not in findings.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ use crate::finding::{Finding, Findings, Place};
 use crate::names::VariableName;
 use crate::reader::suggest;
 use crate::template::Template;
+
+/// What Spin puts before the name of a variable in the environment.
+const SPIN_PREFIX: &str = "SPIN_VARIABLE_";
 
 /// What the manifest says about an application variable.
 #[derive(Clone)]
@@ -126,7 +130,6 @@ impl fmt::Display for Value {
 #[derive(Default)]
 pub struct Inputs {
     given: BTreeMap<String, (Rank, String, Origin)>,
-    environment: BTreeMap<String, String>,
     findings: Findings,
 }
 
@@ -138,27 +141,48 @@ enum Rank {
 }
 
 impl Inputs {
-    /// The environment that values may come from; `std::env::vars()` for the process's own.
-    pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let environment: BTreeMap<_, _> = variables.into_iter().collect();
-        let mut inputs = Self::default();
-        for (name, value) in &environment {
-            let origin = Origin::Environment(name.clone());
-            if let Some(variable) = name.strip_prefix("SPIN_VARIABLE_") {
-                inputs.give(
-                    variable.to_ascii_lowercase(),
-                    Rank::Environment,
-                    value.clone(),
-                    origin,
-                );
-            } else if let Some(variable) = aliases::variable_for(name) {
-                // `NAME=` in a compose file means that it is not set.
-                if !value.is_empty() {
-                    inputs.give(variable, Rank::Alias, value.clone(), origin);
+    /// The environment of this process. A variable that matters and is not UTF-8 is reported by
+    /// [`crate::Application::values`]; others may be what they like.
+    pub fn from_process() -> Self {
+        Self::from_os(std::env::vars_os())
+    }
+
+    fn from_os(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut broken = Vec::new();
+        let readable = variables.into_iter().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            match value.into_string() {
+                Ok(value) => Some((name, value)),
+                Err(_) => {
+                    broken.push(name);
+                    None
                 }
             }
+        });
+        let mut inputs = Self::from_environment(readable.collect::<Vec<_>>());
+        for name in broken {
+            if name.starts_with(SPIN_PREFIX) || aliases::variable_for(&name).is_some() {
+                inputs
+                    .findings
+                    .push(Finding::error(Place::Environment, name, "is not UTF-8"));
+            }
         }
-        inputs.environment = environment;
+        inputs
+    }
+
+    /// The environment that values may come from, as text.
+    pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut inputs = Self::default();
+        // In the order of the names, so that the same environment always gives the same values.
+        for (name, value) in variables.into_iter().collect::<BTreeMap<_, _>>() {
+            let origin = Origin::Environment(name.clone());
+            if let Some(variable) = name.strip_prefix(SPIN_PREFIX) {
+                inputs.give(variable.to_ascii_lowercase(), Rank::Environment, value, origin);
+            } else if let Some(variable) = aliases::variable_for(&name).filter(|_| !value.is_empty()) {
+                // `NAME=` in a compose file means that it is not set.
+                inputs.give(variable, Rank::Alias, value, origin);
+            }
+        }
         inputs
     }
 
@@ -229,11 +253,6 @@ impl Inputs {
                 self.given.insert(name, (rank, value, origin));
             }
         }
-    }
-
-    /// The environment that was given, for settings that are no application variables.
-    pub fn environment(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str)
     }
 }
 

@@ -178,3 +178,21 @@ fn secrets_are_never_printed() {
     assert_eq!(rendered.expose(), "visible:hunter2");
     assert_eq!(rendered.to_string(), "(secret)", "what contains a secret is one");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_no_text_is_told_only_where_it_matters() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let broken = || OsString::from_vec(vec![0xff]);
+    let declared = declared(&[("redis_url", Some(""), false)]);
+    let inputs = Inputs::from_os([
+        ("REDIS_URL".into(), broken()),
+        ("OTHER".into(), broken()),
+        (broken(), "x".into()),
+    ]);
+    let findings = Values::resolve(&declared, &inputs).unwrap_err();
+    assert_eq!(
+        findings.to_string(),
+        "error: environment: REDIS_URL: is not UTF-8"
+    );
+}
