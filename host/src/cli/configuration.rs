@@ -77,7 +77,7 @@ impl Arguments {
 
     /// Reads and checks the application as it would be served at `listen`.
     pub(super) fn check(&self, listen: IpAddr) -> Result<(Checked, Findings), Findings> {
-        let mut inputs = Inputs::from_environment(std::env::vars());
+        let mut inputs = Inputs::from_process();
         for variable in &self.variables {
             inputs.flag(variable);
         }
