@@ -7,6 +7,7 @@ use anyturn_mcp::server::{self, Server};
 use anyturn_mcp::{CallResult, Implementation, RpcError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::Full;
 
 use crate::body::{self, BodyError, MAX_BODY};
@@ -80,6 +81,25 @@ pub struct ApiRequest {
 
 /// Answers a request. Bodies over 1 MiB are refused with 413 and not read on.
 pub async fn serve<A, B>(toolbox: &A, request: http::Request<B>) -> Response
+where
+    A: Toolbox,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let is_head = request.method() == Method::HEAD;
+    let mut response = answer(toolbox, request).await;
+    let status = response.status();
+    if !is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        // Said here, the length spares whoever passes the answer on from cutting it into chunks.
+        if let Some(length) = response.body().size_hint().exact() {
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    response
+}
+
+async fn answer<A, B>(toolbox: &A, request: http::Request<B>) -> Response
 where
     A: Toolbox,
     B: http_body::Body<Data = Bytes> + Unpin,

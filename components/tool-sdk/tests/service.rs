@@ -222,7 +222,11 @@ fn whose_data_it_is_must_be_known() {
 
 #[test]
 fn only_post_with_json_from_known_origins_is_served() {
-    assert_eq!(post(&[JSON], PING).0, 200);
+    let (status, headers, _) = post(&[JSON], PING);
+    assert_eq!(
+        (status, &headers["content-length"]),
+        (200, &HeaderValue::from_static("36"))
+    );
     assert_eq!(
         post(&[JSON, ("accept", "application/json, text/event-stream")], PING).0,
         200
