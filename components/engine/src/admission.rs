@@ -402,7 +402,7 @@ fn first(committed: &Committed, started: Entry) -> Decision {
 
 fn epoch(committed: &Committed) -> u64 {
     let epoch = committed.written.iter().find_map(|written| match written {
-        Written::Epoch(epoch) => Some(*epoch),
+        Written::Granted { epoch, .. } => Some(*epoch),
         _ => None,
     });
     // A store that acquires without telling the epoch breaks its contract; 0 is no epoch, so nothing can be

@@ -5,15 +5,15 @@
 //! the whole journal, or a snapshot and the entries after it, gives the same conversation.
 
 mod progress;
+mod snapshot;
 mod window;
 
 pub(crate) use progress::{End, Progress};
+pub(crate) use snapshot::Snapshot;
 pub(crate) use window::{Exchange, Window};
 
-use crate::journal::{Entry, Record, VERSION, unreadable};
+use crate::journal::{Entry, Record};
 use crate::port::{Message, Part};
-use anyturn_state::Error;
-use serde::{Deserialize, Serialize};
 
 /// The longest title made of a message, in characters.
 const TITLE: usize = 60;
@@ -34,7 +34,7 @@ pub(crate) struct Conversation {
 }
 
 /// What does not change in the course of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Head {
     /// The assistant's name.
     pub assistant: String,
@@ -43,51 +43,7 @@ pub(crate) struct Head {
     /// Milliseconds since the Unix epoch.
     pub created_at: u64,
     /// Whether nobody can go on with it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detached: bool,
-}
-
-/// A conversation up to its journal's checkpoint, as it is stored.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
-    v: u32,
-    pub head: Head,
-    pub updated_at: u64,
-    /// The conversation's time to live in milliseconds.
-    pub ttl: u64,
-    exchanges: Vec<Exchange>,
-}
-
-impl Snapshot {
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Snapshot, Error> {
-        match serde_json::from_slice::<Snapshot>(bytes) {
-            Ok(snapshot) if snapshot.v <= VERSION => Ok(snapshot),
-            Ok(_) => Err(unreadable("the snapshot", bytes, None)),
-            Err(problem) => Err(unreadable("the snapshot", bytes, Some(problem))),
-        }
-    }
-
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
-        serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))
-    }
-}
-
-impl From<Snapshot> for Conversation {
-    fn from(snapshot: Snapshot) -> Self {
-        let Snapshot {
-            v: _,
-            head,
-            updated_at,
-            ttl: _,
-            exchanges,
-        } = snapshot;
-        Conversation {
-            head: Some(head),
-            updated_at,
-            exchanges,
-            ..Conversation::default()
-        }
-    }
 }
 
 impl Conversation {
@@ -196,7 +152,6 @@ impl Conversation {
                 .map(Exchange::of),
         );
         Some(Snapshot {
-            v: VERSION,
             head: self.head.clone()?,
             updated_at: self.updated_at,
             ttl,

@@ -32,22 +32,23 @@ pub(crate) async fn load(
     conversation_scope: &str,
     found: impl IntoIterator<Item = Found>,
 ) -> Result<Loaded, Error> {
-    let mut snapshot = None;
+    let mut snapshot: Option<Snapshot> = None;
     let mut slice = JournalSlice::default();
     for found in found {
         match found {
-            Found::Document(document) => snapshot = document,
+            Found::Document(document) => {
+                snapshot = document.and_then(|document| Snapshot::decode(&document.value));
+            }
             Found::Journal(found) => slice = found,
             Found::Counter(_) | Found::Index(_) | Found::Lease(_) => {}
         }
     }
     let mut loaded = Loaded::default();
-    if let Some(document) = snapshot {
-        let snapshot = Snapshot::decode(&document.value)?;
+    if let Some(snapshot) = snapshot {
         loaded.expires = Some((snapshot.updated_at.saturating_add(snapshot.ttl), snapshot.ttl));
         loaded.conversation = snapshot.into();
     } else if slice.first > 0 {
-        // The snapshot expired before its journal: the journal has everything.
+        // The snapshot expired before its journal, or another version wrote it: the journal has everything.
         slice = read(store, conversation_scope, Position::At(0), PAGE).await?;
     }
     loop {

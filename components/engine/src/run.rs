@@ -12,7 +12,7 @@ use crate::admission::{Admitted, put_key};
 use crate::assistant::Assistant;
 use crate::conversation::{Conversation, Progress, Window};
 use crate::event::{Event, EventKind};
-use crate::journal::writer::{LARGEST_ENTRY, WriteError, Writer};
+use crate::journal::writer::{WriteError, Writer};
 use crate::journal::{Entry, Failure, FailureKind, Key, ModelCalled, Record, ToolFinished, VERSION};
 use crate::port::{Caller, Environment, Message, Sink};
 use crate::scope;
@@ -292,15 +292,8 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
         let whole = !current.can_go_on();
         if !detached && (whole || current.first > 0) {
             let ttl = self.writer.ttl().unwrap_or(self.assistant.session.ttl);
-            let mut window = self.window;
-            while let Some(snapshot) = conversation.snapshot(window, ttl, whole) {
-                let value = snapshot.encode()?;
-                if value.len() > LARGEST_ENTRY {
-                    // Text that grows when it is escaped; what the model sees is bounded all the same.
-                    window.bytes /= 2;
-                    continue;
-                }
-                let document = scope::SNAPSHOT.to_owned();
+            if let Some(snapshot) = conversation.snapshot(self.window, ttl, whole) {
+                let (document, value) = (scope::SNAPSHOT.to_owned(), snapshot.encode());
                 writes.push(Write::Put {
                     document,
                     expected: ExpectedVersion::Any,
@@ -312,7 +305,6 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
                     journal: scope::TURNS.to_owned(),
                     position,
                 });
-                break;
             }
         }
         if let Some(key) = &current.started.key {

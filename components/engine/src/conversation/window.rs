@@ -6,7 +6,6 @@
 
 use super::Progress;
 use crate::port::{Message, Part, Role};
-use serde::{Deserialize, Serialize};
 
 /// The bounds of what the model sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub(crate) struct Window {
 }
 
 /// An ended turn, as the model sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exchange {
     /// From the user's message on.
     pub messages: Vec<Message>,

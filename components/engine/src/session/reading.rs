@@ -38,7 +38,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         ];
         let mut found = self.store.read(&scope, queries).await?.into_iter();
         let snapshot = match found.next() {
-            Some(Found::Document(Some(document))) => Some(Snapshot::decode(&document.value)?),
+            Some(Found::Document(Some(document))) => Snapshot::decode(&document.value),
             _ => None,
         };
         let lease = match found.next() {

@@ -51,7 +51,7 @@ fn the_thousandth_turn_costs_what_the_tenth_does() {
         costs.push((
             world.store.round_trips() - before - 1,
             request.messages.len(),
-            snapshot.unwrap().to_string().len() / 100,
+            snapshot.unwrap().encode().len() / 100,
         ));
     }
     assert_eq!(costs[150], costs[299]);

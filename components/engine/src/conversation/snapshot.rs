@@ -1,0 +1,328 @@
+//! A conversation up to its journal's checkpoint, as it is stored.
+//!
+//! Everything in a snapshot is in the journal too, so its encoding is made for speed alone: it is read and
+//! written in every turn, and JSON would cost more than all the rest of a turn's bookkeeping. Texts stand as
+//! they are, each after its length; numbers are LEB128. The first byte is the version. What cannot be read,
+//! such as a snapshot of another version, is as good as none: the journal is read from its beginning instead.
+
+use super::{Conversation, Exchange, Head};
+use crate::port::{Message, Part, Role, ToolCall, ToolResult};
+
+/// The version of the encoding.
+const VERSION: u8 = 1;
+
+/// The most of anything that is believed without having seen it, so that damaged bytes cannot ask for memory.
+const MOST: u64 = 4096;
+
+/// A conversation up to its journal's checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    pub head: Head,
+    pub updated_at: u64,
+    /// The conversation's time to live in milliseconds.
+    pub ttl: u64,
+    pub exchanges: Vec<Exchange>,
+}
+
+impl From<Snapshot> for Conversation {
+    fn from(snapshot: Snapshot) -> Self {
+        let Snapshot {
+            head,
+            updated_at,
+            ttl: _,
+            exchanges,
+        } = snapshot;
+        Conversation {
+            head: Some(head),
+            updated_at,
+            exchanges,
+            ..Conversation::default()
+        }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot as it is stored.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Snapshot {
+            head,
+            updated_at,
+            ttl,
+            exchanges,
+        } = self;
+        let Head {
+            assistant,
+            title,
+            created_at,
+            detached,
+        } = head;
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(VERSION);
+        put_text(&mut bytes, assistant);
+        put_text(&mut bytes, title);
+        bytes.push(u8::from(*detached));
+        for number in [*created_at, *updated_at, *ttl] {
+            put_number(&mut bytes, number);
+        }
+        put_length(&mut bytes, exchanges.len());
+        for Exchange { messages } in exchanges {
+            put_length(&mut bytes, messages.len());
+            for Message { role, parts } in messages {
+                bytes.push(match role {
+                    Role::System => 0,
+                    Role::User => 1,
+                    Role::Assistant => 2,
+                    Role::Tool => 3,
+                });
+                put_length(&mut bytes, parts.len());
+                parts.iter().for_each(|part| put_part(&mut bytes, part));
+            }
+        }
+        bytes
+    }
+
+    /// Reads a snapshot, if it is one of this version.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Snapshot> {
+        let mut reader = Reader(bytes);
+        if reader.byte()? != VERSION {
+            return None;
+        }
+        let (assistant, title, detached) = (reader.text()?, reader.text()?, reader.flag()?);
+        let (created_at, updated_at, ttl) = (reader.number()?, reader.number()?, reader.number()?);
+        let head = Head {
+            assistant,
+            title,
+            created_at,
+            detached,
+        };
+        let exchanges = reader.list(|reader| {
+            Some(Exchange {
+                messages: reader.list(Reader::message)?,
+            })
+        })?;
+        reader.0.is_empty().then_some(Snapshot {
+            head,
+            updated_at,
+            ttl,
+            exchanges,
+        })
+    }
+}
+
+fn put_part(bytes: &mut Vec<u8>, part: &Part) {
+    match part {
+        Part::Text { text } => {
+            bytes.push(0);
+            put_text(bytes, text);
+        }
+        Part::Image { media_type, url } => {
+            bytes.push(1);
+            put_text(bytes, media_type);
+            put_text(bytes, url);
+        }
+        Part::ToolCall(ToolCall { id, name, arguments }) => {
+            bytes.push(2);
+            put_text(bytes, id);
+            put_text(bytes, name);
+            put_text(bytes, arguments);
+        }
+        Part::ToolResult(ToolResult {
+            call_id,
+            content,
+            is_error,
+        }) => {
+            bytes.push(3);
+            put_text(bytes, call_id);
+            put_text(bytes, content);
+            bytes.push(u8::from(*is_error));
+        }
+    }
+}
+
+fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn put_length(bytes: &mut Vec<u8>, length: usize) {
+    put_number(bytes, u64::try_from(length).unwrap_or(u64::MAX));
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_length(bytes, text.len());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Takes one thing after another from the front; `None` where it is not there.
+struct Reader<'b>(&'b [u8]);
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok().map(str::to_owned)
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.number()?;
+        let mut list = Vec::with_capacity(usize::try_from(length.min(MOST)).ok()?);
+        for _ in 0..length {
+            list.push(item(self)?);
+        }
+        Some(list)
+    }
+
+    fn message(&mut self) -> Option<Message> {
+        let role = match self.byte()? {
+            0 => Role::System,
+            1 => Role::User,
+            2 => Role::Assistant,
+            3 => Role::Tool,
+            _ => return None,
+        };
+        Some(Message {
+            role,
+            parts: self.list(Reader::part)?,
+        })
+    }
+
+    fn part(&mut self) -> Option<Part> {
+        Some(match self.byte()? {
+            0 => Part::Text { text: self.text()? },
+            1 => Part::Image {
+                media_type: self.text()?,
+                url: self.text()?,
+            },
+            2 => Part::ToolCall(ToolCall {
+                id: self.text()?,
+                name: self.text()?,
+                arguments: self.text()?,
+            }),
+            3 => Part::ToolResult(ToolResult {
+                call_id: self.text()?,
+                content: self.text()?,
+                is_error: self.flag()?,
+            }),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn part() -> impl Strategy<Value = Part> {
+        prop_oneof![
+            ".{0,300}".prop_map(|text| Part::Text { text }),
+            (".{0,9}", ".{0,9}").prop_map(|(media_type, url)| Part::Image { media_type, url }),
+            (".{0,9}", ".{0,9}", ".{0,9}").prop_map(|(id, name, arguments)| Part::ToolCall(ToolCall {
+                id,
+                name,
+                arguments
+            })),
+            (".{0,9}", ".{0,9}", any::<bool>()).prop_map(|(call_id, content, is_error)| {
+                Part::ToolResult(ToolResult {
+                    call_id,
+                    content,
+                    is_error,
+                })
+            }),
+        ]
+    }
+
+    fn snapshot() -> impl Strategy<Value = Snapshot> {
+        let role = prop_oneof![
+            Just(Role::System),
+            Just(Role::User),
+            Just(Role::Assistant),
+            Just(Role::Tool)
+        ];
+        let message =
+            (role, prop::collection::vec(part(), 0..4)).prop_map(|(role, parts)| Message { role, parts });
+        let exchange = prop::collection::vec(message, 0..5).prop_map(|messages| Exchange { messages });
+        let head = (".{0,20}", ".{0,20}", any::<u64>(), any::<bool>()).prop_map(
+            |(assistant, title, created_at, detached)| Head {
+                assistant,
+                title,
+                created_at,
+                detached,
+            },
+        );
+        (
+            head,
+            any::<u64>(),
+            any::<u64>(),
+            prop::collection::vec(exchange, 0..4),
+        )
+            .prop_map(|(head, updated_at, ttl, exchanges)| Snapshot {
+                head,
+                updated_at,
+                ttl,
+                exchanges,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_snapshot_reads_as_it_was_written(snapshot in snapshot()) {
+            prop_assert_eq!(Snapshot::decode(&snapshot.encode()), Some(snapshot));
+        }
+
+        #[test]
+        fn a_snapshot_that_was_cut_or_extended_is_none(snapshot in snapshot(), cut in any::<usize>()) {
+            let mut bytes = snapshot.encode();
+            bytes.push(0);
+            prop_assert_eq!(Snapshot::decode(&bytes), None);
+            bytes.truncate(cut % (bytes.len() - 1));
+            prop_assert_eq!(Snapshot::decode(&bytes), None);
+        }
+
+        #[test]
+        fn no_bytes_do_harm(mut bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            Snapshot::decode(&bytes);
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
+            Snapshot::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_another_version_is_none() {
+        assert_eq!(Snapshot::decode(&[2, 0, 0, 0]), None);
+        assert_eq!(Snapshot::decode(b"{\"v\":1}"), None);
+        assert_eq!(Snapshot::decode(&[]), None);
+    }
+}
