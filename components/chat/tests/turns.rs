@@ -1,5 +1,12 @@
 //! What a client of the native API relies on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
 mod support;
 
 use anyturn_engine::port::ModelErrorKind;

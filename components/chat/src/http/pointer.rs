@@ -14,8 +14,11 @@ enum Open {
 /// them. The text must be JSON up to there.
 #[must_use]
 pub fn at(text: &[u8], line: usize, column: usize) -> String {
-    let before: usize =
-        text.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    let before: usize = text
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(line.saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
     let text = text.get(..(before + column).min(text.len())).unwrap_or_default();
     let mut open = Vec::new();
     let mut rest = text;

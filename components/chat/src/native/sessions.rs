@@ -135,7 +135,13 @@ fn unknown() -> Problem {
 }
 
 fn summary(head: SessionHead) -> Summary {
-    let SessionHead { session, assistant, title, created_at, updated_at } = head;
+    let SessionHead {
+        session,
+        assistant,
+        title,
+        created_at,
+        updated_at,
+    } = head;
     Summary {
         id: session,
         assistant,

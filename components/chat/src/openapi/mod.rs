@@ -23,7 +23,10 @@ impl Schemas {
         let mut settings = SchemaSettings::draft2020_12();
         settings.meta_schema = None;
         settings.definitions_path = "/components/schemas".into();
-        Self { requests: settings.clone().into_generator(), answers: settings.for_serialize().into_generator() }
+        Self {
+            requests: settings.clone().into_generator(),
+            answers: settings.for_serialize().into_generator(),
+        }
     }
 
     /// A type as it is read.
@@ -106,7 +109,9 @@ fn renamed(description: &Value, tool: &str) -> Value {
         Value::Object(members) => members
             .iter()
             .map(|(name, member)| {
-                let schema = member.as_str().and_then(|reference| reference.strip_prefix("#/components/schemas/"));
+                let schema = member
+                    .as_str()
+                    .and_then(|reference| reference.strip_prefix("#/components/schemas/"));
                 let member = match schema {
                     Some(schema) if name == "$ref" => format!("#/components/schemas/{tool}.{schema}").into(),
                     _ => renamed(member, tool),
@@ -121,23 +126,31 @@ fn renamed(description: &Value, tool: &str) -> Value {
 }
 
 fn object(value: &Value, pointer: &str) -> Map<String, Value> {
-    value.pointer(pointer).and_then(Value::as_object).cloned().unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// A tool's operations as they are seen from outside: through chat, which adds answers of its own.
 fn below_api(operations: Value) -> Value {
     let mut operations = operations;
     for (method, operation) in operations.as_object_mut().into_iter().flatten() {
-        let Some(operation) = operation.as_object_mut().filter(|_| method != "parameters") else { continue };
+        let Some(operation) = operation.as_object_mut().filter(|_| method != "parameters") else {
+            continue;
+        };
         operation.insert("tags".to_owned(), json!(["Tools"]));
         operation.remove("security");
         if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            for (status, description) in
-                [("401", "Who is calling is not known."), ("429", "Too many requests."), ("502", "The tool does not answer.")]
-            {
-                answers
-                    .entry(status)
-                    .or_insert_with(|| operations::problem(description, &json!({"$ref": "#/components/schemas/Problem"})));
+            for (status, description) in [
+                ("401", "Who is calling is not known."),
+                ("429", "Too many requests."),
+                ("502", "The tool does not answer."),
+            ] {
+                answers.entry(status).or_insert_with(|| {
+                    operations::problem(description, &json!({"$ref": "#/components/schemas/Problem"}))
+                });
             }
         }
     }

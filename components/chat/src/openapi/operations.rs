@@ -17,7 +17,10 @@ use crate::openai::stream::ChatCompletionChunk;
 pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
     let mut paths = Map::new();
     let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
-    let make = Maker { problem: schemas.written::<Details<'static>>(), error: schemas.written::<ErrorBody>() };
+    let make = Maker {
+        problem: schemas.written::<Details<'static>>(),
+        error: schemas.written::<ErrorBody>(),
+    };
 
     add(
         "/v1/assistants",
@@ -36,14 +39,24 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
         put(&mut operation, "requestBody", body(schemas.read::<TurnBody>()));
         put(&mut operation, "description", TURN.into());
         for (status, reason) in [
-            ("422", "Invalid, or the turn failed because the model refuses the conversation."),
-            ("429", "Too many requests, or the turn failed because the model is over its limit."),
+            (
+                "422",
+                "Invalid, or the turn failed because the model refuses the conversation.",
+            ),
+            (
+                "429",
+                "Too many requests, or the turn failed because the model is over its limit.",
+            ),
             ("502", "The turn failed because the model or a tool server did."),
             ("504", "The turn failed because the model did not answer in time."),
         ] {
             let failed = schemas.written::<shapes::Turn>();
             let content = json!({"application/json": {"schema": failed}, "application/problem+json": {"schema": make.problem}});
-            put_answer(&mut operation, status, json!({"description": reason, "content": content}));
+            put_answer(
+                &mut operation,
+                status,
+                json!({"description": reason, "content": content}),
+            );
         }
         json!({"post": operation})
     };
@@ -51,11 +64,23 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
     let session = path_parameter("session", "The session's id.");
     add(
         "/v1/assistants/{assistant}/turns",
-        turn(&make, "beginSession", "Say something to an assistant in a new session", assistant, schemas),
+        turn(
+            &make,
+            "beginSession",
+            "Say something to an assistant in a new session",
+            assistant,
+            schemas,
+        ),
     );
     add(
         "/v1/sessions/{session}/turns",
-        turn(&make, "continueSession", "Say something in a session", session.clone(), schemas),
+        turn(
+            &make,
+            "continueSession",
+            "Say something in a session",
+            session.clone(),
+            schemas,
+        ),
     );
     add(
         "/v1/sessions",
@@ -134,7 +159,11 @@ fn openai(make: &Maker, schemas: &mut Schemas, add: &mut impl FnMut(&str, Value)
         ),
         &[400, 401, 404, 409, 413, 415, 429, 500, 502, 503, 504],
     );
-    put(&mut complete, "requestBody", body(schemas.read::<ChatCompletionRequest>()));
+    put(
+        &mut complete,
+        "requestBody",
+        body(schemas.read::<ChatCompletionRequest>()),
+    );
     put(&mut complete, "description", OPENAI.into());
     add("/v1/chat/completions", json!({"post": complete}));
     add(
@@ -175,7 +204,7 @@ impl Maker {
         failures: &[u16],
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
-        for status in failures {
+        for status in failures.iter().chain(&[500]) {
             answers.insert(status.to_string(), problem(reason(*status), &self.problem));
         }
         json!({"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters, "responses": answers})
@@ -190,9 +219,12 @@ impl Maker {
         failures: &[u16],
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
-        for status in failures {
+        for status in failures.iter().chain(&[500]) {
             let content = json!({"application/json": {"schema": self.error}});
-            answers.insert(status.to_string(), json!({"description": reason(*status), "content": content}));
+            answers.insert(
+                status.to_string(),
+                json!({"description": reason(*status), "content": content}),
+            );
         }
         json!({"operationId": id, "tags": ["OpenAI"], "summary": summary, "parameters": parameters, "responses": answers})
     }
@@ -222,7 +254,10 @@ pub(super) fn problem(description: &str, schema: &Value) -> Value {
 }
 
 fn ok(description: &str, schema: Value) -> (&'static str, Value) {
-    ("200", json!({"description": description, "content": {"application/json": {"schema": schema}}}))
+    (
+        "200",
+        json!({"description": description, "content": {"application/json": {"schema": schema}}}),
+    )
 }
 
 fn turn_answer(schemas: &mut Schemas) -> (&'static str, Value) {
@@ -231,7 +266,10 @@ fn turn_answer(schemas: &mut Schemas) -> (&'static str, Value) {
         "text/event-stream": {"schema": {"type": "string", "contentSchema": events(schemas),
             "description": "Each event's data, by the event's name."}},
     });
-    ("200", json!({"description": "The turn is finished.", "headers": names(), "content": content}))
+    (
+        "200",
+        json!({"description": "The turn is finished.", "headers": names(), "content": content}),
+    )
 }
 
 /// The data of each event.
@@ -285,4 +323,3 @@ fn put_answer(operation: &mut Value, status: &str, answer: Value) {
         put(answers, status, answer);
     }
 }
-

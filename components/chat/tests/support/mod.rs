@@ -9,6 +9,8 @@
     reason = "each test file uses its part; a test fails by panicking"
 )]
 
+mod contract;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -158,17 +160,21 @@ impl World {
         self.run(handle(self, request))
     }
 
+    /// Asks, and holds the answer to the description of the API.
     pub fn ask(&self, request: http::Request<Full<Bytes>>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, body) = self.begin(request).into_parts();
         let body = self
             .run(body.collect())
             .unwrap_or_else(|error| panic!("{error}"))
             .to_bytes();
-        Reply {
+        let reply = Reply {
             status: parts.status,
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        contract::check(&method, &path, &reply);
+        reply
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -281,10 +287,13 @@ impl Environment for Clock {
     }
 }
 
+/// An answer, or why there is none.
+type Scripted = Result<Vec<ModelEvent>, ModelError>;
+
 /// A model that says what it was told to say, and remembers what it was asked.
 #[derive(Clone, Default)]
 pub struct Script {
-    pub answers: Rc<RefCell<VecDeque<Result<Vec<ModelEvent>, ModelError>>>>,
+    pub answers: Rc<RefCell<VecDeque<Scripted>>>,
     pub asked: Rc<RefCell<Vec<ModelRequest>>>,
     /// Answers wait here while it is closed.
     pub gate: Gate,
