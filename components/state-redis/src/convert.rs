@@ -127,6 +127,7 @@ impl From<store::Write> for port::Write {
             }
             store::Write::Hold(store::Hold { lease, epoch, ttl }) => Self::Hold { lease, epoch, ttl },
             store::Write::Release(store::Release { lease, epoch }) => Self::Release { lease, epoch },
+            store::Write::NotAfter(moment) => Self::NotAfter(moment),
         }
     }
 }
@@ -217,7 +218,7 @@ impl From<port::Written> for store::Written {
             port::Written::Length(length) => Self::Length(length),
             port::Written::Version(version) => Self::Version(version),
             port::Written::Counter(counter) => Self::Counter(counter.into()),
-            port::Written::Epoch(epoch) => Self::Epoch(epoch),
+            port::Written::Granted { epoch, until } => Self::Granted(store::Grant { epoch, until }),
         }
     }
 }
@@ -291,6 +292,7 @@ impl From<port::Actual> for types::Actual {
             port::Actual::Length(length) => Self::Length(length),
             port::Actual::Version(version) => Self::Version(version),
             port::Actual::Lease(lease) => Self::Lease(lease.into()),
+            port::Actual::Time(now) => Self::Time(now),
         }
     }
 }

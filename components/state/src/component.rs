@@ -298,6 +298,7 @@ impl From<port::Write> for store::Write {
             }
             port::Write::Hold { lease, epoch, ttl } => Self::Hold(store::Hold { lease, epoch, ttl }),
             port::Write::Release { lease, epoch } => Self::Release(store::Release { lease, epoch }),
+            port::Write::NotAfter(moment) => Self::NotAfter(moment),
         }
     }
 }
@@ -369,7 +370,7 @@ impl From<store::Written> for port::Written {
             store::Written::Length(length) => Self::Length(length),
             store::Written::Version(version) => Self::Version(version),
             store::Written::Counter(counter) => Self::Counter(counter.into()),
-            store::Written::Epoch(epoch) => Self::Epoch(epoch),
+            store::Written::Granted(store::Grant { epoch, until }) => Self::Granted { epoch, until },
         }
     }
 }
@@ -394,6 +395,7 @@ impl From<types::Actual> for port::Actual {
             types::Actual::Length(length) => Self::Length(length),
             types::Actual::Version(version) => Self::Version(version),
             types::Actual::Lease(lease) => Self::Lease(lease.into()),
+            types::Actual::Time(now) => Self::Time(now),
         }
     }
 }

@@ -24,6 +24,7 @@
     reason = "this module is a test suite: panicking is how a test fails"
 )]
 
+mod clock;
 mod commits;
 mod concurrency;
 mod counters;
@@ -144,6 +145,15 @@ macro_rules! __conformance_promises {
             leases::an_expired_lease_is_not_held
             leases::a_stale_epoch_writes_nothing
 
+            leases::a_grant_names_the_last_moment_at_which_the_lease_is_held
+            leases::a_hold_tells_the_same_moment_until_it_sets_another
+
+            clock::a_moment_that_has_not_passed_refuses_nothing
+            clock::a_moment_that_has_passed_refuses_the_whole_commit_and_tells_the_time
+            clock::each_moment_holds_up_to_and_including_itself
+            clock::scopes_and_namespaces_share_one_clock
+            clock::no_effect_gets_in_once_its_lease_has_another_holder
+
             expiry::a_document_expires_in_time
             expiry::a_journal_expires_in_time_with_its_checkpoint
             expiry::a_counter_expires_in_time
@@ -165,6 +175,7 @@ macro_rules! __conformance_promises {
             limits::a_lease_lives_for_more_than_0_milliseconds
             limits::scores_lie_within_53_bits
             limits::positions_lie_within_53_bits
+            limits::moments_lie_within_53_bits
             limits::a_watch_lasts_at_most_30_seconds
             limits::a_job_has_an_id_of_1_to_256_bytes_and_at_least_1_attempt
 

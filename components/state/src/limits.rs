@@ -6,7 +6,7 @@
 
 use crate::port::{Error, ExpectedLength, ExpectedVersion, NewJob, Position, Query, Write};
 
-/// Counters, scores, versions, epochs and positions lie within plus and minus this: 2^53 − 1, the largest
+/// Counters, scores, versions, epochs, positions and moments lie within plus and minus this: 2^53 − 1, the largest
 /// integer up to which a double (Redis scores, Lua numbers) holds every integer exactly.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// Times to live, delays and time-outs, in milliseconds: the present time plus one of them is below
@@ -255,6 +255,7 @@ fn check_write(write: &Write, total: &mut Total) -> Result<(), Error> {
             total.name(lease)?;
             integer("an epoch", *epoch)
         }
+        Write::NotAfter(moment) => integer("a moment", *moment),
     }
 }
 

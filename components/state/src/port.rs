@@ -92,7 +92,7 @@ pub struct JournalSlice {
     pub length: u64,
     /// The journal's checkpoint.
     pub checkpoint: u64,
-    /// The position of the first entry in `entries`.
+    /// The position of the first entry in `entries`; of an empty slice, the position that was asked for.
     pub first: u64,
     /// The entries, without gaps.
     pub entries: Vec<Vec<u8>>,
@@ -123,7 +123,8 @@ pub struct LeaseState {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Write {
-    /// Appends entries to a journal. Result: [`Written::Length`].
+    /// Appends entries to a journal; without entries, a condition and nothing else. Result:
+    /// [`Written::Length`].
     Append {
         /// The journal's name.
         journal: String,
@@ -197,7 +198,7 @@ pub enum Write {
         /// Members with a score lower than this go.
         below: i64,
     },
-    /// Acquires a lease that nobody else holds. Result: [`Written::Epoch`].
+    /// Acquires a lease that nobody else holds. Result: [`Written::Granted`].
     Acquire {
         /// The lease's name.
         lease: String,
@@ -206,7 +207,7 @@ pub enum Write {
         /// Milliseconds.
         ttl: u64,
     },
-    /// Requires that a lease is held with this epoch. Result: [`Written::Done`].
+    /// Requires that a lease is held with this epoch. Result: [`Written::Granted`].
     Hold {
         /// The lease's name.
         lease: String,
@@ -222,6 +223,9 @@ pub enum Write {
         /// The epoch that it was acquired with.
         epoch: u64,
     },
+    /// Requires that the store's clock is not past this moment, in milliseconds since the Unix epoch. Result:
+    /// [`Written::Done`].
+    NotAfter(u64),
 }
 
 /// A condition on a journal's length.
@@ -259,8 +263,15 @@ pub enum Written {
     Version(u64),
     /// The counter after the addition.
     Counter(Counter),
-    /// The lease's new epoch.
-    Epoch(u64),
+    /// The lease as the one who asked now has it.
+    Granted {
+        /// The epoch of the acquisition.
+        epoch: u64,
+        /// The last moment at which it is held unless it is prolonged or given up, by the store's clock, in
+        /// milliseconds since the Unix epoch: what is committed with [`Write::NotAfter`] this moment is
+        /// committed before anybody else has the lease.
+        until: u64,
+    },
 }
 
 /// What a commit did and found.
@@ -303,6 +314,8 @@ pub enum Actual {
     Version(u64),
     /// The lease as it is.
     Lease(LeaseState),
+    /// The store's clock, in milliseconds since the Unix epoch.
+    Time(u64),
 }
 
 impl std::fmt::Display for Actual {
@@ -315,6 +328,7 @@ impl std::fmt::Display for Actual {
                 write!(f, "nobody holds the lease; its epoch is {}", lease.epoch)
             }
             Actual::Lease(lease) => write!(f, "the lease is held with epoch {}", lease.epoch),
+            Actual::Time(now) => write!(f, "the store's clock is at {now} ms, past the moment required"),
         }
     }
 }

@@ -109,7 +109,7 @@ pub(super) async fn a_lease_has_one_winner<F: Fixture>(trial: &Trial<'_, F>) {
         let holder = format!("holder-{task}");
         match trial.attempt(vec![acquire("l", &holder, LONG)]).await {
             Ok(written) => {
-                assert_eq!(written, [Written::Epoch(1)]);
+                assert_eq!(untimed(written), [granted(1)]);
                 Some(holder)
             }
             Err(Error::Conflict {

@@ -127,6 +127,22 @@ pub(super) async fn an_append_of_no_entries_is_a_condition_only<F: Fixture>(tria
         trial.conflict(vec![append("j", Exactly(2), &[])]).await,
         (0, Actual::Length(1))
     );
+    // Of a journal that does not exist it makes none, nor a time to live for the one to come.
+    let nothing_for = |journal: &str, ttl| Write::Append {
+        journal: journal.into(),
+        expected: ExpectedLength::Any,
+        entries: Vec::new(),
+        ttl: Some(ttl),
+    };
+    trial.write(vec![nothing_for("other", 1)]).await;
+    trial.write(vec![append("other", Exactly(0), &[VALUE])]).await;
+    // Of one that exists it sets the time to live that it is given.
+    trial
+        .write(vec![append_for("j", 1), nothing_for("j", LONG)])
+        .await;
+    trial.sleep_until(trial.now() + 1001).await;
+    assert_eq!(trial.journal("other").await.length, 1);
+    assert_eq!(trial.journal("j").await.length, 2);
 }
 
 pub(super) async fn a_slice_begins_at_an_absolute_position<F: Fixture>(trial: &Trial<'_, F>) {
@@ -135,8 +151,8 @@ pub(super) async fn a_slice_begins_at_an_absolute_position<F: Fixture>(trial: &T
     assert_eq!(trial.slice("j", At(4), 3).await, slice(0, 4, "456"));
     assert_eq!(trial.slice("j", At(8), 3).await, slice(0, 8, "89"));
     assert_eq!(trial.slice("j", At(10), 3).await, slice(0, 10, ""));
-    let beyond = trial.slice("j", At(11), 3).await;
-    assert_eq!((beyond.length, beyond.entries), (10, Vec::new()));
+    assert_eq!(trial.slice("j", At(11), 3).await, slice(0, 11, ""));
+    assert_eq!(trial.slice("j", At(11), 0).await, slice(0, 11, ""));
     assert_eq!(trial.slice("j", At(0), u32::MAX).await, slice(0, 0, "0123456789"));
 }
 

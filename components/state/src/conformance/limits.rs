@@ -254,6 +254,14 @@ pub(super) async fn positions_lie_within_53_bits<F: Fixture>(trial: &Trial<'_, F
     trial.invalid(vec![hold("l", most + 1, None)]).await;
 }
 
+pub(super) async fn moments_lie_within_53_bits<F: Fixture>(trial: &Trial<'_, F>) {
+    let most = MAX as u64;
+    assert_eq!(trial.write(vec![Write::NotAfter(most)]).await, [Written::Done]);
+    for over in [most + 1, u64::MAX] {
+        trial.invalid(vec![Write::NotAfter(over)]).await;
+    }
+}
+
 pub(super) async fn a_watch_lasts_at_most_30_seconds<F: Fixture>(trial: &Trial<'_, F>) {
     trial
         .write(vec![append("j", ExpectedLength::Any, &[VALUE])])

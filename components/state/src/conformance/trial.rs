@@ -119,6 +119,30 @@ impl<'a, F: Fixture> Trial<'a, F> {
         }
     }
 
+    /// A lease's epoch and the moment up to which it is held, from the write that was asked for it.
+    pub(super) async fn grant(&self, write: Write) -> (u64, u64) {
+        match self.write(vec![write]).await.as_slice() {
+            [Written::Granted { epoch, until }] => (*epoch, *until),
+            other => panic!("expected a grant, got {other:?}"),
+        }
+    }
+
+    /// The store's clock, as a scope of this namespace sees it.
+    pub(super) async fn time(&self) -> u64 {
+        self.time_in(self.store(), &self.scope).await
+    }
+
+    /// The store's clock, as any scope sees it: the beginning of the epoch has passed, so the answer is the time.
+    pub(super) async fn time_in(&self, store: &F::Store, scope: &str) -> u64 {
+        match store.commit(scope, vec![Write::NotAfter(0)], Vec::new()).await {
+            Err(Error::Conflict {
+                write: 0,
+                actual: Actual::Time(now),
+            }) => now,
+            other => panic!("expected the time, got {other:?}"),
+        }
+    }
+
     pub(super) async fn index(&self, query: Query) -> Vec<Member> {
         match self.find(query).await {
             Found::Index(members) => members,
@@ -323,6 +347,21 @@ pub(super) fn release(lease: &str, epoch: u64) -> Write {
         lease: lease.into(),
         epoch,
     }
+}
+
+/// A grant of this epoch, as [`untimed`] leaves it.
+pub(super) fn granted(epoch: u64) -> Written {
+    Written::Granted { epoch, until: 0 }
+}
+
+/// What was written, without the moments up to which leases are held.
+pub(super) fn untimed(mut all: Vec<Written>) -> Vec<Written> {
+    for written in &mut all {
+        if let Written::Granted { until, .. } = written {
+            *until = 0;
+        }
+    }
+    all
 }
 
 pub(super) fn range(index: &str, min: i64, max: i64, descending: bool, offset: u32, limit: u32) -> Query {

@@ -73,7 +73,10 @@ pub(super) async fn a_watch_that_times_out_returns_an_empty_slice<F: Fixture>(tr
     for entries in [0, 1] {
         let before = trial.now();
         let (slice, ()) = join(trial.watch("j", entries, 10, 300), trial.sleep(300)).await;
-        assert_eq!((slice.length, slice.entries), (entries, Vec::new()));
+        assert_eq!(
+            (slice.length, slice.first, slice.entries),
+            (entries, entries, Vec::new())
+        );
         assert!(
             trial.now() - before >= 290,
             "it returned after {} ms",

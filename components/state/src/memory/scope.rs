@@ -95,6 +95,13 @@ impl Lease {
         }
     }
 
+    fn granted(&self) -> Written {
+        Written::Granted {
+            epoch: self.epoch,
+            until: self.expires.saturating_sub(1),
+        }
+    }
+
     fn free(&mut self) {
         self.holder.clear();
         self.expires = 0;
@@ -294,15 +301,19 @@ impl Scope {
                 lease.epoch += 1;
                 lease.holder = holder;
                 lease.expires = now.saturating_add(ttl);
-                Ok(Written::Epoch(lease.epoch))
+                Ok(lease.granted())
             }
             Write::Hold { lease, epoch, ttl } => {
                 let lease = self.held(lease, epoch, now)?;
                 lease.expires = from_now(ttl, now).unwrap_or(lease.expires);
-                Ok(Written::Done)
+                Ok(lease.granted())
             }
             Write::Release { lease, epoch } => {
                 self.held(lease, epoch, now)?.free();
+                Ok(Written::Done)
+            }
+            Write::NotAfter(moment) => {
+                require(now <= moment, Actual::Time(now))?;
                 Ok(Written::Done)
             }
         }

@@ -242,6 +242,7 @@ impl Invocation {
                 self.keys.push(keys.lease(&lease));
                 self.push([Arg::Word("release"), Arg::number(epoch)]);
             }
+            Write::NotAfter(moment) => self.push([Arg::Word("not-after"), Arg::number(moment)]),
         }
     }
 

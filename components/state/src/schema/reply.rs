@@ -114,6 +114,7 @@ impl<'a> Reply<'a> {
             b'l' => Actual::Length(self.number()?),
             b'v' => Actual::Version(self.number()?),
             b'L' => Actual::Lease(self.lease()?),
+            b't' => Actual::Time(self.number()?),
             other => return Err(self.unknown("conflict", other)),
         };
         Ok(Error::Conflict { write, actual })
@@ -137,7 +138,10 @@ impl<'a> Reply<'a> {
             b'l' => Written::Length(self.number()?),
             b'v' => Written::Version(self.number()?),
             b'c' => Written::Counter(self.counter()?),
-            b'e' => Written::Epoch(self.number()?),
+            b'g' => Written::Granted {
+                epoch: self.number()?,
+                until: self.number()?,
+            },
             other => return Err(self.unknown("result", other)),
         })
     }
@@ -293,7 +297,7 @@ mod tests {
     #[test]
     fn a_reply_in_which_everything_occurs_is_read() {
         let committed =
-            Reply::open(b"+l7 v3 dc-4 -1 c5 60000 e9 D-1 D6 1:2:ab").and_then(|r| r.committed(6, 2));
+            Reply::open(b"+l7 v3 dc-4 -1 c5 60000 g9 1500 D-1 D6 1:2:ab").and_then(|r| r.committed(6, 2));
         let document = Document {
             version: 2,
             value: b"ab".to_vec(),
@@ -313,7 +317,10 @@ mod tests {
                         value: 5,
                         remaining: Some(60_000)
                     }),
-                    Written::Epoch(9),
+                    Written::Granted {
+                        epoch: 9,
+                        until: 1500
+                    },
                 ],
                 found: vec![Found::Document(None), Found::Document(Some(document))],
             })
@@ -358,6 +365,7 @@ mod tests {
             remaining: 99,
         };
         assert_eq!(error(b"!1 L3 99 3 you"), conflict(1, Actual::Lease(lease)));
+        assert_eq!(error(b"!3 t1500 "), conflict(3, Actual::Time(1500)));
         assert!(matches!(error(b"?0 c"), Some(Error::Invalid(_))));
         assert!(matches!(error(b"?4 l2 "), Some(Error::Invalid(_))));
         assert!(matches!(error(b"x3 key"), Some(Error::Corrupt(message)) if message.contains("key")));

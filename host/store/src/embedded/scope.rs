@@ -131,14 +131,15 @@ pub(super) fn apply(session: &mut Session<'_>, scope: &str, write: Write) -> Res
         }
         Write::Acquire { lease, holder, ttl } => acquire(connection, scope, &lease, &holder, ttl, now),
         Write::Hold { lease, epoch, ttl } => {
-            held(connection, scope, &lease, epoch, now)?;
-            if let Some(expires) = from_now(ttl, now) {
-                let sql = "UPDATE lease SET expires = ? WHERE scope = ? AND name = ?";
-                connection
-                    .prepare_cached(sql)?
-                    .execute(params![expires, scope, lease])?;
-            }
-            Ok(Written::Done)
+            let present = held(connection, scope, &lease, epoch, now)?;
+            let Some(expires) = from_now(ttl, now) else {
+                return Ok(granted(epoch, now.saturating_add(present.remaining)));
+            };
+            let sql = "UPDATE lease SET expires = ? WHERE scope = ? AND name = ?";
+            connection
+                .prepare_cached(sql)?
+                .execute(params![expires, scope, lease])?;
+            Ok(granted(epoch, expires))
         }
         Write::Release { lease, epoch } => {
             held(connection, scope, &lease, epoch, now)?;
@@ -146,6 +147,10 @@ pub(super) fn apply(session: &mut Session<'_>, scope: &str, write: Write) -> Res
             connection
                 .prepare_cached(sql)?
                 .execute(params![now, scope, lease])?;
+            Ok(Written::Done)
+        }
+        Write::NotAfter(moment) => {
+            require(now <= moment, || Actual::Time(now))?;
             Ok(Written::Done)
         }
     }
@@ -356,13 +361,28 @@ fn acquire(
     connection
         .prepare_cached(sql)?
         .execute(params![scope, name, holder, epoch, expires])?;
-    Ok(Written::Epoch(epoch))
+    Ok(granted(epoch, expires))
 }
 
-/// Requires that a lease is held with this epoch.
-fn held(connection: &Connection, scope: &str, name: &str, epoch: u64, now: u64) -> Result<(), Failure> {
+/// A lease that is free from the moment on at which it expires.
+fn granted(epoch: u64, expires: u64) -> Written {
+    Written::Granted {
+        epoch,
+        until: expires.saturating_sub(1),
+    }
+}
+
+/// The lease, if it is held with this epoch.
+fn held(
+    connection: &Connection,
+    scope: &str,
+    name: &str,
+    epoch: u64,
+    now: u64,
+) -> Result<LeaseState, Failure> {
     let present = lease(connection, scope, name, now)?;
-    require(!present.holder.is_empty() && present.epoch == epoch, || {
-        Actual::Lease(present)
-    })
+    if present.holder.is_empty() || present.epoch != epoch {
+        return Err(Failure::conflict(Actual::Lease(present)));
+    }
+    Ok(present)
 }

@@ -66,7 +66,9 @@ async fn turn(store: &NamespacedStore, task: usize, number: usize) {
         },
     ];
     let admitted = store.commit(&conversation, admission, queries).await.unwrap();
-    let (Written::Epoch(epoch), Written::Length(length)) = (admitted.written[1], admitted.written[2]) else {
+    let (Written::Granted { epoch, .. }, Written::Length(length)) =
+        (admitted.written[1], admitted.written[2])
+    else {
         panic!("{admitted:?}");
     };
     let finish = vec![

@@ -73,6 +73,11 @@ local function lease_at(key)
   return touch(key, { kind = 'l', key = key, epoch = epoch, expires = expires, holder = holder })
 end
 
+-- The lease is free from the moment on at which it expires, so the one before is the last at which it is held.
+local function granted(it)
+  return format('g%d %d ', it.epoch, it.expires - 1)
+end
+
 local function lease_conflict(write, it)
   return format('!%d ', write) .. lease_field(it.epoch, it.expires, it.holder)
 end
@@ -132,7 +137,7 @@ for write = 0, tonumber(args[a]) - 1 do
     end
     it.epoch, it.holder, it.expires, it.changed = it.epoch + 1, holder, now() + args[a + 3], true
     n = n + 1
-    out[n] = format('e%d ', it.epoch)
+    out[n] = granted(it)
     k, a = k + 1, a + 3
 
   elseif op == 'hold' or op == 'release' then
@@ -143,18 +148,27 @@ for write = 0, tonumber(args[a]) - 1 do
     if it.holder == '' or it.epoch ~= tonumber(args[a + 2]) then
       return lease_conflict(write, it)
     end
+    n = n + 1
     if op == 'release' then
       it.holder, it.expires, it.changed = '', 0, true
+      out[n] = 'd'
       a = a + 2
     else
       if args[a + 3] ~= '' then
         it.expires, it.changed = now() + args[a + 3], true
       end
+      out[n] = granted(it)
       a = a + 3
+    end
+    k = k + 1
+
+  elseif op == 'not-after' then
+    if now() > tonumber(args[a + 2]) then
+      return format('!%d t%d ', write, now())
     end
     n = n + 1
     out[n] = 'd'
-    k = k + 1
+    a = a + 2
 
   elseif op == 'add' then
     local ttl = args[a + 3]
