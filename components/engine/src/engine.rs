@@ -13,8 +13,9 @@ use crate::run::{Run, Stop, refuse};
 use crate::scope;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
 use anyturn_state::{ExpectedLength, Store};
-use futures::future::{Either, join, select};
+use futures::future::{Either, maybe_done, select};
 use sha2::{Digest, Sha256};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 /// The longest session id or idempotency key, in bytes.
@@ -109,15 +110,23 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             timezone: request.timezone.clone(),
         };
         let application = self.application(&scope, &request, assistant.as_ref());
-        // What the tools are does not depend on the admission: both are asked for at the same time.
-        let (decision, catalog) = match &assistant {
-            Some(assistant) => {
-                let list = Catalog::list(assistant, &self.tools, &caller);
-                let (decision, catalog) = join(application.decide(), list).await;
-                (decision?, Some(catalog))
+        // What the tools are does not depend on the admission: both are asked for at the same time. Nobody
+        // waits for a slow tool server to be refused, and the lease is kept while one is waited for.
+        let mut listing = pin!(maybe_done(async {
+            match &assistant {
+                Some(assistant) => Some(Catalog::list(assistant, &self.tools, &caller).await),
+                None => None,
             }
-            None => (application.decide().await?, None),
-        };
+        }));
+        let mut deciding = pin!(application.decide());
+        let decision = poll_fn(|context| {
+            let decision = deciding.as_mut().poll(context);
+            if decision.is_pending() {
+                let _ = listing.as_mut().poll(context);
+            }
+            decision
+        })
+        .await?;
         let admitted = match decision {
             Decision::Run(admitted) => *admitted,
             Decision::Recorded { progress, assistant } => {
@@ -165,7 +174,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             });
             return Err(refuse(&self.environment, &writer, &admitted.loaded.conversation, problem).await);
         }
-        let Some(assistant) = assistant.or(loaded.and_then(Result::ok)) else {
+        let loaded = loaded.and_then(Result::ok);
+        let Some(assistant) = assistant.as_ref().or(loaded.as_ref()) else {
             return Err(TurnError::UnknownAssistant(own));
         };
         writer.set_ttl(Some(if detached {
@@ -174,12 +184,23 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             assistant.session.ttl
         }));
         let urgent = application.ttl.is_none() && self.about_to_expire(&admitted);
-        let run = Run::new(&self.environment, &writer, sink, &assistant, caller, admitted)?;
+        let run = Run::new(
+            &self.environment,
+            &writer,
+            sink,
+            assistant,
+            caller.clone(),
+            admitted,
+        )?;
+        let listed = async {
+            listing.as_mut().await;
+            listing.as_mut().take_output().flatten()
+        };
         let work = async {
             if urgent && let Err(error) = writer.renew().await {
                 return run.close(Err(error.into())).await;
             }
-            let outcome = self.work(&run, &assistant, catalog).await;
+            let outcome = self.work(&run, assistant, listed).await;
             run.close(outcome).await
         };
         match select(pin!(work), pin!(writer.keep())).await {
@@ -193,9 +214,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         &self,
         run: &Run<'_, S, E, K>,
         assistant: &Assistant,
-        catalog: Option<Result<Catalog, Failure>>,
+        listed: impl Future<Output = Option<Result<Catalog, Failure>>>,
     ) -> Result<(), Stop> {
-        let catalog = match catalog {
+        let catalog = match listed.await {
             Some(catalog) => catalog?,
             None => Catalog::list(assistant, &self.tools, &run.caller).await?,
         };

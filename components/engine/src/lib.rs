@@ -1,6 +1,16 @@
-//! Turns, journal, gates, undo, assistants: pure logic over ports.
+//! Turns, journal, assistants: pure logic over ports.
 //!
-//! The engine knows no HTTP, no Redis and no provider; it knows [`port`] and `anyturn-state`.
+//! The engine knows no HTTP, no Redis and no provider; it knows [`port`] and `anyturn-state`. Its one entry
+//! point for work is [`Engine::turn`]. A turn goes through these rooms, in this order:
+//!
+//! 1. `engine` checks the request and loads its [`Assistant`];
+//! 2. `admission` decides in one commit whether it begins, waits, is refused or is taken over;
+//! 3. `loading` and `conversation` make of the journal what the model may see of the past;
+//! 4. `run` gives the assistant its one primitive, the step that is never run twice, and `agent` is the
+//!    assistant built on it: model calls and, in `agent::calls`, tool calls by their effect class;
+//! 5. `journal::writer` makes all of it durable, for as long as this instance holds the turn's lease.
+//!
+//! [`Event`]s tell a listener of it meanwhile, and the [`Turn`] is what came of it.
 
 mod admission;
 mod agent;

@@ -270,3 +270,20 @@ fn tools_are_chosen_by_name_and_told_apart() {
     let servers: Vec<&str> = turn.tool_calls.iter().map(|call| call.server.as_str()).collect();
     assert_eq!(servers, ["b", "b", "a"]);
 }
+
+#[test]
+fn a_slow_list_of_tools_costs_no_lease_and_delays_no_refusal() {
+    let world = World::new();
+    world.tools.slow.replace(Some((world.clock().clone(), 20_000)));
+    assert_eq!(world.turn(say("read:1")).unwrap().state, TurnState::Finished);
+    let began = world.clock().now();
+    let missing = SessionTarget::Existing { id: "s2".into() };
+    let refused = world.turn(TurnRequest {
+        session: missing,
+        ..say("hello")
+    });
+    assert_eq!(
+        (refused, world.clock().now()),
+        (Err(TurnError::UnknownSession), began)
+    );
+}

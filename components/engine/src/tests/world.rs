@@ -312,6 +312,8 @@ pub(super) struct RecordingTools {
     pub under_way: Rc<Cell<(u32, u32)>>,
     /// The list cannot be had.
     pub unlisted: Rc<Cell<bool>>,
+    /// The list takes so long, by this clock.
+    pub slow: Rc<RefCell<Option<(ManualClock, u64)>>>,
     /// What tools answer, if not "… n is done".
     pub answer: Rc<RefCell<Option<ToolOutcome>>>,
 }
@@ -319,6 +321,10 @@ pub(super) struct RecordingTools {
 impl Tools for RecordingTools {
     async fn list(&self, _: &str, _: &Caller) -> Result<Vec<ToolDefinition>, ToolError> {
         yield_once().await;
+        let slow = self.slow.borrow().clone();
+        if let Some((clock, time)) = slow {
+            clock.sleep(time).await;
+        }
         if self.unlisted.get() {
             return Err(ToolError::NotRun("connection refused".into()));
         }
