@@ -5,6 +5,7 @@ use std::fmt::Write;
 use hmac::digest::CtOutput;
 use sha2::{Digest, Sha256};
 
+use crate::moment;
 use crate::user::{User, is_role};
 
 /// What every key begins with, so that scanners and people recognise one.
@@ -50,16 +51,9 @@ impl ApiKey {
         }
         let expires = match fields.next().map(str::trim).filter(|expiry| !expiry.is_empty()) {
             None => None,
-            Some(expiry) => Some(
-                expiry
-                    .parse::<jiff::Timestamp>()
-                    .map_err(|_| {
-                        format!(
-                            "has the expiry `{expiry}`, which is no RFC 3339 time like 2027-01-31T00:00:00Z"
-                        )
-                    })?
-                    .as_millisecond(),
-            ),
+            Some(expiry) => Some(moment::parse(expiry).ok_or_else(|| {
+                format!("has the expiry `{expiry}`, which is no RFC 3339 time like 2027-01-31T00:00:00Z")
+            })?),
         };
         Ok(Self {
             hash,

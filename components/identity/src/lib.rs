@@ -23,6 +23,7 @@
 mod config;
 mod jwt;
 mod key;
+mod moment;
 mod rate;
 mod user;
 
