@@ -1,7 +1,7 @@
 use jiff::civil::date;
 
 use super::*;
-use crate::offline::words::cut;
+use crate::offline::{calendar::time_of_day, words::cut};
 
 /// A Friday.
 const NOW: &str = "2026-11-20T09:30:00-05:00";

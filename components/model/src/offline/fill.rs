@@ -183,12 +183,10 @@ impl<'f, 'w> Filling<'f, 'w> {
             false => numbers::number(word).map(Value::from),
         };
         let found = self.words.iter().enumerate().find_map(|(place, word)| {
-            let name = place
-                .checked_sub(1)
-                .filter(|before| named(*before))
-                .or(Some(place + 1).filter(|at| named(*at)));
-            let value = value(word).filter(|_| self.is_free(place) && (expected || name.is_some()))?;
-            Some((place, name, value))
+            let value = value(word).filter(|_| self.is_free(place))?;
+            let beside = [place.checked_sub(1), Some(place + 1)];
+            let name = beside.into_iter().flatten().find(|at| named(*at));
+            (expected || name.is_some()).then_some((place, name, value))
         });
         if let Some((place, name, value)) = found {
             self.take(place);

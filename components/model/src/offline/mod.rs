@@ -21,6 +21,7 @@ use dates::Now;
 use plan::{Planned, Planner};
 
 mod align;
+mod calendar;
 mod dates;
 mod fill;
 #[cfg(test)]

@@ -36,6 +36,49 @@ const GROUPS: [&[&str]; 7] = [
     &["all", "everything", "every"],
 ];
 
+/// A value of an enumeration, and how it is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// As the schema writes it.
+    pub value: String,
+    /// The stems of its words: `in_progress` is said "in progress".
+    stems: Vec<u64>,
+    /// Words that mean the same.
+    group: &'static [&'static str],
+}
+
+impl Choice {
+    /// A value as the schema writes it.
+    pub fn new(value: &str) -> Self {
+        let group = GROUPS
+            .iter()
+            .find(|group| group.iter().any(|word| word.eq_ignore_ascii_case(value)));
+        Self {
+            value: value.to_owned(),
+            stems: value.split(['_', '-', ' ']).map(stem_of).collect(),
+            group: group.copied().unwrap_or_default(),
+        }
+    }
+
+    /// How many words at the beginning of `words` say this value.
+    fn is_said(&self, words: &[Word<'_>], all: &[Self]) -> Option<usize> {
+        let first = words.first()?;
+        if first.is(&self.value) {
+            return Some(1);
+        }
+        let length = self.stems.len();
+        let spoken = words.get(..length).is_some_and(|words| {
+            let stems = words.iter().map(|word| word.stem).eq(self.stems.iter().copied());
+            stems && words.iter().skip(1).all(|word| word.gap == Gap::None)
+        });
+        if spoken {
+            return Some(length);
+        }
+        // A word that is a value itself means itself.
+        (first.is_any(self.group) && !all.iter().any(|choice| first.is(&choice.value))).then_some(1)
+    }
+}
+
 /// Finds a value. Beside the argument's name it counts anywhere; alone only where that is expected (`bare`),
 /// or as an afterthought: "…, it's urgent", "… asap".
 pub fn value<'p>(
@@ -48,7 +91,7 @@ pub fn value<'p>(
     let mut best: Option<((bool, usize, usize), FoundValue<'p>)> = None;
     for value in &property.values {
         for at in 0..words.len() {
-            let Some(length) = says(words.get(at..).unwrap_or_default(), value, &property.values) else {
+            let Some(length) = value.is_said(words.get(at..).unwrap_or_default(), &property.values) else {
                 continue;
             };
             let own = at..at + length;
@@ -65,6 +108,7 @@ pub fn value<'p>(
             };
             let rank = (named, length, range.start);
             if best.as_ref().is_none_or(|(best, _)| rank > *best) {
+                let value = &value.value;
                 best = Some((rank, FoundValue { value, words: range }));
             }
         }
@@ -75,29 +119,6 @@ pub fn value<'p>(
 /// Whether a word is (a part of) the argument's name.
 pub fn names(property: &Property, word: &Word<'_>) -> bool {
     property.name.split(['_', '-']).any(|name| word.is(name))
-}
-
-/// How many words at the beginning of `words` say this value.
-fn says(words: &[Word<'_>], value: &str, values: &[String]) -> Option<usize> {
-    let first = words.first()?;
-    if first.is(value) {
-        return Some(1);
-    }
-    let mut length = 0;
-    let spoken = value.split(['_', '-', ' ']).all(|piece| {
-        let word = words.get(length);
-        length += 1;
-        word.is_some_and(|word| (length == 1 || word.gap == Gap::None) && word.stem == stem_of(piece))
-    });
-    if spoken {
-        return Some(length);
-    }
-    // A word that is a value itself means itself.
-    let own = values.iter().any(|value| first.is(value));
-    let group = GROUPS
-        .iter()
-        .find(|group| group.iter().any(|word| word.eq_ignore_ascii_case(value)))?;
-    (!own && first.is_any(group)).then_some(1)
 }
 
 /// The words with the argument's name before or after them, if it is there: "priority: high", "with high

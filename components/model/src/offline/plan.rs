@@ -152,19 +152,25 @@ impl<'a> Planner<'a> {
         let words = words.get(skip..keep).filter(|words| !words.is_empty())?;
         let dates = dates::find(words, self.now);
         let mut best: Option<Candidate> = None;
-        for example in self.similar(words) {
+        let mut best_shared = 0.0;
+        for (shared, example) in self.similar(words) {
+            // What explains everything cannot be beaten by what has less in common.
+            if best.as_ref().is_some_and(|best| best.score >= 1.0) && shared < best_shared {
+                break;
+            }
             let Some(candidate) = self.try_example(example, words, &dates, text) else {
                 continue;
             };
             if best.as_ref().is_none_or(|best| candidate.score > best.score) {
                 best = Some(candidate);
+                best_shared = shared;
             }
         }
         best
     }
 
     /// The examples that share the most words with a request.
-    fn similar(&self, words: &[Word<'_>]) -> impl Iterator<Item = &Example<'a>> {
+    fn similar(&self, words: &[Word<'_>]) -> impl Iterator<Item = (f32, &Example<'a>)> {
         // A word is in the request only if its bit is set, which is much quicker to see.
         let bits = words
             .iter()
@@ -183,12 +189,14 @@ impl<'a> Planner<'a> {
             }
             if shared >= QUESTION {
                 // Of equals the shorter one, which lacks less.
-                ranked.push((shared - 0.01 * own.len() as f32, at));
+                ranked.push((shared - 0.001 * own.len() as f32, at));
             }
         }
         ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         ranked.truncate(CANDIDATES);
-        ranked.into_iter().filter_map(|(_, at)| self.examples.get(at))
+        ranked
+            .into_iter()
+            .filter_map(|(shared, at)| Some((shared, self.examples.get(at)?)))
     }
 
     fn try_example(

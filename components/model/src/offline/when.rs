@@ -17,7 +17,8 @@ use jiff::{
 };
 
 use super::{
-    dates::{self, Bound, Found, Now, When},
+    calendar,
+    dates::{Bound, Found, Now, When},
     schema::Property,
     words::Word,
 };
@@ -170,7 +171,7 @@ impl Request<'_, '_> {
         (0..self.words.len())
             .filter(|at| found.iter().all(|found| !(found.start..found.end).contains(at)))
             .find_map(|at| {
-                let (length, time) = dates::time_of_day(self.words.get(at..)?)?;
+                let (length, time) = calendar::time_of_day(self.words.get(at..)?)?;
                 Some((at..at + length, time))
             })
     }

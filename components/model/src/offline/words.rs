@@ -66,9 +66,9 @@ pub const GLUE: f32 = 0.2;
 pub const QUESTION: f32 = 0.5;
 
 /// Articles and the like stand for each other: "the milk", "my milk".
-const DETERMINERS: [&str; 12] = [
+static DETERMINERS: [u64; 12] = sorted([
     "a", "an", "the", "my", "our", "your", "this", "that", "these", "those", "some", "any",
-];
+]);
 
 static GLUE_WORDS: [u64; 66] = sorted([
     "a", "an", "the", "my", "our", "your", "this", "that", "these", "those", "some", "any", "i", "me", "we",
@@ -122,6 +122,10 @@ pub fn cut<'a>(text: &'a str, words: &mut Vec<Word<'a>>) {
     let mut gap = Gap::None;
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with(' ') {
+            at += 1;
+            continue;
+        }
         let Some(first) = rest.chars().next() else { break };
         let (length, kind) = match first {
             '#' => (1 + word_length(rest.get(1..).unwrap_or("")), Kind::Tag),
@@ -162,7 +166,8 @@ fn word(whole: &str, range: Range<usize>, kind: Kind, gap: Gap) -> Word<'_> {
         }
     };
     let (exact, stem) = hashes(text);
-    let among = |list: &[u64]| kind == Kind::Plain && list.binary_search(&exact).is_ok();
+    // All of them are short.
+    let among = |list: &[u64]| text.len() <= 7 && kind == Kind::Plain && list.binary_search(&exact).is_ok();
     let (weight, negates) = (
         if among(&GLUE_WORDS) {
             GLUE
@@ -200,6 +205,14 @@ fn after(gap: Gap, c: char, rest: &str) -> Gap {
 /// How far the word at the beginning of `rest` goes. Marks within a word belong to it where letters or
 /// digits stand on both sides: `to-do`, `it's`, `2026-12-24`, `12/24`, `17:30`, `a@b.example`.
 fn word_length(rest: &str) -> usize {
+    // Nearly all words are letters and then a space.
+    let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    if matches!(
+        rest.as_bytes().get(run),
+        None | Some(b' ' | b',' | b'?' | b'!' | b'"')
+    ) {
+        return run;
+    }
     let mut end = 0;
     let mut before = '\0';
     let mut characters = rest.char_indices().peekable();
@@ -271,12 +284,18 @@ fn hashes(text: &str) -> (u64, u64) {
     lower.copy_from_slice(text.as_bytes());
     lower.make_ascii_lowercase();
     let exact = hash(lower);
-    let determiner = DETERMINERS.iter().any(|word| word.as_bytes() == lower);
-    let stem = match determiner {
-        true => const { hash(b"the") },
-        false => hash(stem(lower)),
-    };
-    (exact, stem)
+    if lower.len() <= 5 && DETERMINERS.binary_search(&exact).is_ok() {
+        return (exact, const { hash(b"the") });
+    }
+    let stem = stem(lower);
+    (
+        exact,
+        if stem.len() == text.len() {
+            exact
+        } else {
+            hash(stem)
+        },
+    )
 }
 
 /// Takes endings off a lower-case word.
