@@ -79,6 +79,13 @@ impl HostBuilder {
         self
     }
 
+    /// Several command-line arguments.
+    #[must_use]
+    pub fn args<A: Into<String>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
     /// Starts it, and returns when it says that it is ready.
     pub async fn start(self) -> Host {
         let mut host = self.launch();

@@ -9,7 +9,7 @@ use crate::run::{Cargo, root, step};
 use crate::toolchain::COMPONENT_TARGET;
 
 /// Components that only tests and the benchmark run.
-pub const TEST_COMPONENTS: [&str; 2] = ["anyturn-hello", "anyturn-state-probe"];
+pub const TEST_COMPONENTS: [&str; 3] = ["anyturn-hello", "anyturn-hostile", "anyturn-state-probe"];
 
 /// Builds the components of spin.toml, and `more`.
 pub fn components(more: &[&str]) -> Result<()> {

@@ -1,0 +1,73 @@
+//! Components that fail: the client is told that they did, the log why.
+
+use crate::{assert_problem, hostile, one};
+use reqwest::StatusCode;
+
+#[tokio::test]
+async fn a_crash_is_a_problem_for_the_client_and_an_explanation_in_the_log() {
+    let host = hostile().start().await;
+    let response = host
+        .get("/one/trap")
+        .header("x-request-id", "crash-1")
+        .send()
+        .await
+        .unwrap();
+    let answered = (response.status(), response.text().await.unwrap());
+    assert_problem(&answered, StatusCode::INTERNAL_SERVER_ERROR, "component-failed");
+    assert!(answered.1.contains("crash-1"));
+    let log = host.log();
+    assert!(log.contains("crash-1") && log.contains("unreachable"), "{log}");
+    assert_eq!(one(&host, "count").await.1, "1", "others are served");
+}
+
+#[tokio::test]
+async fn an_error_instead_of_a_response_is_a_problem_too() {
+    let host = hostile().start().await;
+    assert_problem(
+        &one(&host, "error").await,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "component-failed",
+    );
+    assert!(host.log().contains("a secret of the inside"));
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_of_an_answer_is_no_end_of_the_answer() {
+    let host = hostile().start().await;
+    let response = host.get("/one/half").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(
+        response.bytes().await.is_err(),
+        "half an answer must not look like a whole one"
+    );
+}
+
+#[tokio::test]
+async fn a_crash_of_a_reused_instance_fails_one_request_only() {
+    let host = hostile().arg("--reuse").arg("1000").start().await;
+    while one(&host, "count").await.1 != "3" {}
+    assert_problem(
+        &one(&host, "trap").await,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "component-failed",
+    );
+    while one(&host, "count").await.1 != "3" {}
+}
+
+#[tokio::test]
+async fn what_a_component_prints_is_in_the_log_with_its_name() {
+    let host = hostile().args(["--log-format", "json"]).start().await;
+    assert_eq!(one(&host, "print").await.1, "printed");
+    let log = host.log();
+    for (line, stream) in [("to standard output", "stdout"), ("to standard error", "stderr")] {
+        let event = log
+            .lines()
+            .find(|event| event.contains(line))
+            .expect("the line is logged");
+        let event: serde_json::Value = serde_json::from_str(event).expect("a log event is JSON");
+        assert_eq!(event["component"], "one");
+        assert_eq!(event["stream"], stream);
+        assert_eq!(event["message"], line);
+        assert!(event["request_id"].is_string(), "{event}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Starting, being watched, and ending.
+
+use crate::{answer, hostile, one};
+use anyturn_tests::host::{Host, HostBuilder};
+use anyturn_tests::process::Signal;
+use futures::StreamExt as _;
+use reqwest::StatusCode;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_damaged_cache_of_compiled_components_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let start = || {
+        hostile()
+            .env("ANYTURN_CACHE_DIR", cache.display().to_string())
+            .start()
+    };
+    let host = start().await;
+    assert_eq!(one(&host, "count").await.1, "1");
+    assert!(host.log().contains("compiled one"), "{}", host.log());
+    drop(host);
+    let host = start().await;
+    assert!(
+        !host.log().contains("compiled"),
+        "found in the cache: {}",
+        host.log()
+    );
+    drop(host);
+
+    for entry in std::fs::read_dir(&cache).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let host = start().await;
+    assert!(host.log().contains("damaged"), "{}", host.log());
+    assert_eq!(one(&host, "count").await.1, "1");
+    drop(host);
+    for entry in std::fs::read_dir(&cache).unwrap() {
+        std::fs::write(entry.unwrap().path(), b"short").unwrap();
+    }
+    assert_eq!(one(&start().await, "count").await.1, "1");
+}
+
+#[tokio::test]
+async fn what_is_under_way_may_finish_when_the_host_is_told_to_stop() {
+    let mut host = hostile().start().await;
+    let response = host
+        .get("/one/late")
+        .header("x-number", "700")
+        .send()
+        .await
+        .unwrap();
+    let mut pieces = response.bytes_stream();
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "early");
+    host.signal(Signal::Term);
+    refuses_connections(&host).await;
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "late");
+    assert!(pieces.next().await.is_none(), "the answer has its proper end");
+    assert!(host.end().await.success(), "{}", host.log());
+}
+
+#[tokio::test]
+async fn a_component_whose_client_has_left_may_finish_too() {
+    let mut host = hostile().start().await;
+    let response = host
+        .get("/one/late")
+        .header("x-number", "700")
+        .send()
+        .await
+        .unwrap();
+    drop(response);
+    host.signal(Signal::Term);
+    assert!(host.end().await.success());
+    assert!(host.log().contains("the late half is written"), "{}", host.log());
+}
+
+#[tokio::test]
+async fn ending_takes_no_longer_than_the_limit() {
+    let mut host = hostile().args(["--drain-timeout", "200ms"]).start().await;
+    let request = host.get("/one/silent");
+    let waiting = tokio::spawn(async move { request.send().await });
+    live(&host).await;
+    host.signal(Signal::Term);
+    assert!(host.end().await.success());
+    assert!(
+        host.log().contains("not everything ended in time"),
+        "{}",
+        host.log()
+    );
+    assert!(waiting.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut host = hostile().args(["--drain-timeout", "10m"]).start().await;
+    let request = host.get("/one/silent");
+    tokio::spawn(async move { request.send().await });
+    live(&host).await;
+    host.signal(Signal::Term);
+    refuses_connections(&host).await;
+    host.signal(Signal::Term);
+    assert!(host.end().await.success());
+    assert!(host.log().contains("stopped at once"), "{}", host.log());
+}
+
+#[tokio::test]
+async fn the_hosts_own_pages_tell_what_an_operator_needs() {
+    let host = hostile().start().await;
+    one(&host, "count").await;
+    one(&host, "trap").await;
+    let (status, ready) = answer(host.get("/ready")).await;
+    assert_eq!((status, ready.as_str()), (StatusCode::OK, r#"{"ready":true}"#));
+    assert_eq!(
+        answer(host.request("POST", "/ready")).await.0,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    let response = host.get("/metrics").send().await.unwrap();
+    assert!(
+        response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("application/openmetrics-text")
+    );
+    let metrics = response.text().await.unwrap();
+    for series in [
+        r#"anyturn_http_requests_total{component="one",status="200"} 1"#,
+        r#"anyturn_http_requests_total{component="one",status="500"} 1"#,
+        r#"anyturn_http_request_duration_seconds_count{component="one"} 2"#,
+        r#"anyturn_component_failures_total{component="one",kind="trap"} 1"#,
+        "anyturn_compiled_cache_hits ",
+    ] {
+        assert!(metrics.contains(series), "{series} is in:\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_said_so() {
+    let host = hostile().start().await;
+    let (status, said) = hostile().port(host.port()).refused().await;
+    assert!(!status.success());
+    assert!(
+        said.contains(&host.port().to_string()) && said.contains("--listen"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_not_there_is_said_so() {
+    let (status, said) = HostBuilder::new().manifest("/no/such/spin.toml").refused().await;
+    assert!(!status.success());
+    assert!(said.contains("/no/such/spin.toml"), "{said}");
+}
+
+/// Waits until an instance lives.
+async fn live(host: &Host) {
+    while !answer(host.get("/metrics"))
+        .await
+        .1
+        .contains("anyturn_instances_live 1\n")
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until nobody is let in any more.
+async fn refuses_connections(host: &Host) {
+    while tokio::net::TcpStream::connect(("127.0.0.1", host.port()))
+        .await
+        .is_ok()
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

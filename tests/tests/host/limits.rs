@@ -1,0 +1,149 @@
+//! Components that take too much: each is stopped, its client is told exactly, and nobody else notices.
+
+use crate::{assert_problem, hostile, one};
+use anyturn_tests::host::Host;
+use reqwest::StatusCode;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_component_that_computes_for_ever_is_stopped_at_its_cpu_limit() {
+    let host = hostile().arg("--cpu-limit").arg("200ms").start().await;
+    assert_problem(
+        &one(&host, "spin").await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "cpu-limit",
+    );
+    assert!(
+        metrics(&host)
+            .await
+            .contains(r#"anyturn_component_failures_total{component="one",kind="cpu"} 1"#)
+    );
+}
+
+#[tokio::test]
+async fn components_that_compute_for_ever_cannot_hold_the_cores() {
+    let host = hostile().arg("--cpu-limit").arg("20s").start().await;
+    let spinning: Vec<_> = (0..8)
+        .map(|_| {
+            let request = host.get("/one/spin");
+            tokio::spawn(async move { request.send().await })
+        })
+        .collect();
+    live(&host, 8).await;
+    for _ in 0..20 {
+        assert_eq!(one(&host, "count").await, (StatusCode::OK, "1".to_owned()));
+    }
+    assert!(
+        spinning.iter().all(|request| !request.is_finished()),
+        "they are computing all the while"
+    );
+}
+
+#[tokio::test]
+async fn waiting_is_no_computing() {
+    let host = hostile().arg("--cpu-limit").arg("100ms").start().await;
+    let response = host
+        .get("/one/late")
+        .header("x-number", "1000")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.text().await.unwrap(), "earlylate");
+}
+
+#[tokio::test]
+async fn a_component_that_takes_memory_for_ever_is_stopped_at_its_limit() {
+    let host = hostile().arg("--memory-limit").arg("32").start().await;
+    assert_problem(
+        &one(&host, "hoard").await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "memory-limit",
+    );
+    assert_eq!(one(&host, "count").await.1, "1");
+}
+
+#[tokio::test]
+async fn a_component_that_never_answers_is_stopped_at_its_time_limit() {
+    let host = hostile().arg("--time-limit").arg("300ms").start().await;
+    assert_problem(
+        &one(&host, "silent").await,
+        StatusCode::GATEWAY_TIMEOUT,
+        "time-limit",
+    );
+    live(&host, 0).await;
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_broken_off_at_the_time_limit() {
+    let host = hostile().arg("--time-limit").arg("300ms").start().await;
+    let response = host.get("/one/endless").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(
+        response.bytes().await.is_err(),
+        "the client sees that the answer is not whole"
+    );
+    live(&host, 0).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_not_made() {
+    let host = hostile().start().await;
+    let response = host.get("/one/endless").send().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let resident = resident(&host);
+    assert!(resident < 200 << 20, "{resident} bytes are resident");
+    drop(response);
+    live(&host, 0).await;
+}
+
+#[tokio::test]
+async fn the_request_that_is_one_too_many_is_told_when_to_come_back() {
+    let host = hostile()
+        .args(["--max-requests", "2", "--max-waiting", "0", "--time-limit", "30s"])
+        .start()
+        .await;
+    let held: Vec<_> = (0..2)
+        .map(|_| {
+            let request = host.get("/one/silent");
+            tokio::spawn(async move { request.send().await })
+        })
+        .collect();
+    live(&host, 2).await;
+    let response = host.get("/one/count").send().await.unwrap();
+    assert_eq!(response.headers()["retry-after"], "1");
+    let refused = (response.status(), response.text().await.unwrap());
+    assert_problem(&refused, StatusCode::SERVICE_UNAVAILABLE, "overloaded");
+    assert!(
+        metrics(&host)
+            .await
+            .contains("anyturn_http_requests_refused_total 1")
+    );
+    assert_eq!(
+        host.get("/health").send().await.unwrap().status(),
+        StatusCode::OK,
+        "the host itself answers on"
+    );
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Waits until so many instances live.
+async fn live(host: &Host, instances: usize) {
+    let expected = format!("anyturn_instances_live {instances}\n");
+    while !metrics(host).await.contains(&expected) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn metrics(host: &Host) -> String {
+    host.get("/metrics").send().await.unwrap().text().await.unwrap()
+}
+
+/// Bytes of memory that the host holds.
+fn resident(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
