@@ -4,7 +4,7 @@ use anyturn_engine::port::Environment;
 use anyturn_engine::scope;
 use anyturn_identity::{Config, Credentials, Identity, Mode, RateLimit, Variables, Verdict};
 use anyturn_state::{Found, Query, Store, Write, Written};
-use futures::future::try_join_all;
+use futures::try_join;
 use http::{HeaderName, HeaderValue, Method, header, request};
 
 use crate::http::cors::{self, Origin};
@@ -97,23 +97,21 @@ impl<'a, P: Platform> Exchange<'a, P> {
     /// # Errors
     /// 401, or 500 when a variable is wrong.
     pub async fn identify(&self) -> Result<Caller, Problem> {
-        const NAMES: [&str; 6] = [
-            "development_user",
-            "jwt_secret",
-            "jwt_issuer",
-            "jwt_audience",
-            "api_keys",
-            "rate_limit_per_minute",
-        ];
-        let values = try_join_all(NAMES.map(|name| self.variable(name))).await?;
-        let value = |at: usize| values.get(at).map_or("", String::as_str);
+        let (development_user, jwt_secret, jwt_issuer, jwt_audience, api_keys, rate_limit_per_minute) = try_join!(
+            self.variable("development_user"),
+            self.variable("jwt_secret"),
+            self.variable("jwt_issuer"),
+            self.variable("jwt_audience"),
+            self.variable("api_keys"),
+            self.variable("rate_limit_per_minute"),
+        )?;
         let variables = Variables {
-            development_user: value(0),
-            jwt_secret: value(1),
-            jwt_issuer: value(2),
-            jwt_audience: value(3),
-            api_keys: value(4),
-            rate_limit_per_minute: value(5),
+            development_user: &development_user,
+            jwt_secret: &jwt_secret,
+            jwt_issuer: &jwt_issuer,
+            jwt_audience: &jwt_audience,
+            api_keys: &api_keys,
+            rate_limit_per_minute: &rate_limit_per_minute,
         };
         let config = Config::parse(&variables).map_err(|error| {
             Problem::new(Kind::Misconfigured, sentence(&error.to_string())).with("variable", error.variable)

@@ -190,7 +190,7 @@ impl<P: Platform> Tools for Servers<P> {
             content: result.text(),
             structured: result
                 .structured
-                .and_then(|raw| serde_json::from_str(raw.get()).ok()),
+                .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()),
             is_error: result.is_error,
             inverse: result.meta.inverse.map(|inverse| Inverse {
                 tool: inverse.tool,

@@ -51,6 +51,7 @@ impl Schemas {
 pub fn generate(tools: &[(&str, Value)]) -> Value {
     let mut schemas = Schemas::new();
     let mut paths = operations::all(&mut schemas);
+    let answers = operations::answers(&mut schemas);
     let mut schemas = schemas.take();
     for (name, description) in tools {
         let description = renamed(description, name);
@@ -85,6 +86,7 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": answers,
             "securitySchemes": {
                 "bearer": {
                     "type": "http", "scheme": "bearer",
@@ -143,14 +145,10 @@ fn below_api(operations: Value) -> Value {
         operation.insert("tags".to_owned(), json!(["Tools"]));
         operation.remove("security");
         if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            for (status, description) in [
-                ("401", "Who is calling is not known."),
-                ("429", "Too many requests."),
-                ("502", "The tool does not answer."),
-            ] {
-                answers.entry(status).or_insert_with(|| {
-                    operations::problem(description, &json!({"$ref": "#/components/schemas/Problem"}))
-                });
+            for status in [401, 429, 502] {
+                answers
+                    .entry(status.to_string())
+                    .or_insert_with(|| operations::shared("Problem", status));
             }
         }
     }

@@ -19,7 +19,6 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
     let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
     let make = Maker {
         problem: schemas.written::<Details<'static>>(),
-        error: schemas.written::<ErrorBody>(),
     };
 
     add(
@@ -190,7 +189,6 @@ const OPENAI: &str = "`model` is an assistant's name. Tools are the assistant's 
 /// Makes operations.
 struct Maker {
     problem: Value,
-    error: Value,
 }
 
 impl Maker {
@@ -205,7 +203,7 @@ impl Maker {
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
         for status in failures.iter().chain(&[500]) {
-            answers.insert(status.to_string(), problem(reason(*status), &self.problem));
+            answers.insert(status.to_string(), shared("Problem", *status));
         }
         json!({"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters, "responses": answers})
     }
@@ -220,11 +218,7 @@ impl Maker {
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
         for status in failures.iter().chain(&[500]) {
-            let content = json!({"application/json": {"schema": self.error}});
-            answers.insert(
-                status.to_string(),
-                json!({"description": reason(*status), "content": content}),
-            );
+            answers.insert(status.to_string(), shared("Error", *status));
         }
         json!({"operationId": id, "tags": ["OpenAI"], "summary": summary, "parameters": parameters, "responses": answers})
     }
@@ -248,9 +242,31 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// An answer that is a problem.
-pub(super) fn problem(description: &str, schema: &Value) -> Value {
-    json!({"description": description, "content": {"application/problem+json": {"schema": schema}}})
+/// The answers that many operations have: problems, and errors in OpenAI's shape.
+pub(super) fn answers(schemas: &mut Schemas) -> Map<String, Value> {
+    let (problem, error) = (
+        schemas.written::<Details<'static>>(),
+        schemas.written::<ErrorBody>(),
+    );
+    let mut answers = Map::new();
+    for status in [400, 401, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504] {
+        for (shape, media_type, schema) in [
+            ("Problem", "application/problem+json", &problem),
+            ("Error", "application/json", &error),
+        ] {
+            let content = json!({media_type: {"schema": schema}});
+            answers.insert(
+                format!("{shape}{status}"),
+                json!({"description": reason(status), "content": content}),
+            );
+        }
+    }
+    answers
+}
+
+/// A reference to one of [`answers`].
+pub(super) fn shared(shape: &str, status: u16) -> Value {
+    json!({"$ref": format!("#/components/responses/{shape}{status}")})
 }
 
 fn ok(description: &str, schema: Value) -> (&'static str, Value) {

@@ -38,6 +38,9 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
         let answer = operation["responses"]
             .get(&status)
             .unwrap_or_else(|| panic!("{method} {template} does not describe {status}: {}", reply.body));
+        let answer = answer["$ref"].as_str().map_or(answer, |reference| {
+            description.pointer(reference.trim_start_matches('#')).unwrap()
+        });
         let given = reply.header("content-type");
         let essence = given.split(';').next().unwrap_or_default();
         let Some(content) = answer.get("content") else {
