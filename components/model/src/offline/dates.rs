@@ -30,7 +30,20 @@ pub struct Now {
 impl Now {
     /// Reads an RFC 3339 time with its offset.
     pub fn parse(text: &str) -> Option<Self> {
-        let local = text.get(..19)?.parse().ok()?;
+        // The library's own parser knows all of ISO 8601, and is as large as all the rest of this.
+        let [date, time] = [text.get(..10)?, text.get(11..19)?];
+        let mut date = date.split('-');
+        let mut time = time.split(':');
+        let local = DateTime::new(
+            date.next()?.parse().ok()?,
+            date.next()?.parse().ok()?,
+            date.next()?.parse().ok()?,
+            time.next()?.parse().ok()?,
+            time.next()?.parse().ok()?,
+            time.next()?.parse().ok()?,
+            0,
+        )
+        .ok()?;
         let offset = text
             .get(19..)?
             .trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());

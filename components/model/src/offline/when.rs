@@ -161,7 +161,10 @@ impl Request<'_, '_> {
             .get(at)
             .is_some_and(|property| property.date_time && !property.date)
         {
-            true => format!("{day}T{}{}", time.strftime("%H:%M:%S"), self.now.offset),
+            true => {
+                let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+                format!("{day}T{hour:02}:{minute:02}:{second:02}{}", self.now.offset)
+            }
             false => day.to_string(),
         }
     }
