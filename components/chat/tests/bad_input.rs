@@ -201,6 +201,11 @@ fn an_unknown_session_is_unknown_whatever_is_wanted_of_it() {
         ("GET", "/v1/sessions/ses_1", ""),
         ("DELETE", "/v1/sessions/ses_1", ""),
         ("POST", "/v1/sessions/ses_1/turns", r#"{"message": "hi"}"#),
+        (
+            "POST",
+            &format!("/v1/sessions/{}/turns", "s".repeat(256)),
+            r#"{"message": "hi"}"#,
+        ),
         ("GET", "/v1/sessions/%F0%9F", ""),
     ] {
         let reply = world.ask(request(method, path, body));

@@ -14,6 +14,8 @@ use crate::turns::{self, Writer, seconds};
 
 /// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
+/// The longest id of a session, in bytes.
+pub const MAX_SESSION: usize = 255;
 
 /// Which session a turn is for.
 #[derive(Clone, Copy)]
@@ -49,6 +51,10 @@ pub async fn answer<P: Platform>(
             let engine = turns::engine(exchange.platform, crate::tools::Servers::new(exchange.platform));
             let id = engine.new_session_id(caller.user(), idempotency_key.as_deref());
             (Some(name.to_owned()), SessionTarget::New { id })
+        }
+        // No session has such an id; the engine would call the request invalid.
+        Target::Session(id) if id.len() > MAX_SESSION => {
+            return Err(turns::problem(anyturn_engine::TurnError::UnknownSession));
         }
         Target::Session(id) => (None, SessionTarget::Existing { id: id.to_owned() }),
     };

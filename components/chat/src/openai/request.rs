@@ -15,10 +15,8 @@ use serde_json::Value;
 
 use super::error::{invalid, unsupported};
 use crate::http::Problem;
+use crate::native::turns::MAX_SESSION;
 use crate::{message, timezone};
-
-/// The longest name of a conversation, in bytes.
-const MAX_SESSION: usize = 255;
 
 /// The body of a chat completion.
 #[derive(Debug, Deserialize)]
