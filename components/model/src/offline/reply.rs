@@ -108,7 +108,7 @@ pub fn help(tools: &[Tool], planned: &[Planned]) -> String {
 fn purpose(tool: &Tool) -> &str {
     let description = tool.description.trim();
     let end = description
-        .find(['\n', ';'])
+        .find(['\n', ';', ':'])
         .into_iter()
         .chain(description.find(". "))
         .min()
