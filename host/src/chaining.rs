@@ -49,7 +49,7 @@ async fn dispatch(
     runtime: Arc<Runtime>,
     component: Arc<crate::runtime::Component>,
     caller: &Call,
-    request: Request<WasiBody>,
+    mut request: Request<WasiBody>,
 ) -> Result<http::Response<WasiBody>, Error> {
     let depth = caller.depth.saturating_add(1);
     if depth > DEPTH {
@@ -60,6 +60,10 @@ async fn dispatch(
         .admit_inside()
         .map_err(|_| Error::ConnectionLimitReached)?;
     let call = Call::new(caller.request_id.clone(), depth);
+    request
+        .headers_mut()
+        .entry(headers::REQUEST_ID)
+        .or_insert_with(|| call.request_id.header());
     let response = worker::call(&runtime, &component, call, request, permit)
         .await
         .map_err(error_of)?;

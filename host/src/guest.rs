@@ -42,6 +42,13 @@ impl Call {
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(HeaderValue);
 
+impl RequestId {
+    /// The name as the value of a header.
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
 impl From<&HeaderValue> for RequestId {
     fn from(id: &HeaderValue) -> Self {
         Self(id.clone())

@@ -86,7 +86,7 @@ fn compile_one(
         .iter()
         .map(|(dependency, _)| description(dependency))
         .collect();
-    let inputs = [COMPOSITION, component.id().as_str().as_bytes(), &wasm].into_iter();
+    let inputs = [COMPOSITION, &wasm].into_iter();
     let key = cache.key(
         inputs.chain(
             dependencies
