@@ -44,12 +44,12 @@ async fn a_todo_list_is_managed_by_talking_and_seen_through_rest() {
     let host = Host::start().await;
     let (session, added) = begin(&host, "add buy milk for tomorrow").await;
     assert!(content(&added).contains("buy milk"), "{added}");
-    assert_eq!(added["tool_calls"][0]["tool"], "create_task", "{added}");
+    assert_eq!(added["tool_calls"][0]["tool"], "add_task", "{added}");
     say(&host, &session, "add call the plumber for next Friday").await;
 
     let (status, tasks) = json_of(host.get("/api/tasks")).await;
     assert_eq!(status, StatusCode::OK);
-    let titles: Vec<&str> = tasks["data"]
+    let titles: Vec<&str> = tasks["tasks"]
         .as_array()
         .unwrap()
         .iter()
@@ -70,8 +70,8 @@ async fn a_todo_list_is_managed_by_talking_and_seen_through_rest() {
     assert!(content(&done).contains("buy milk"), "{done}");
     let (_, open) = json_of(host.get("/api/tasks?status=open")).await;
     let (_, completed) = json_of(host.get("/api/tasks?status=done")).await;
-    assert_eq!(open["data"].as_array().unwrap().len(), 1, "{open}");
-    assert_eq!(completed["data"][0]["title"], "buy milk", "{completed}");
+    assert_eq!(open["tasks"].as_array().unwrap().len(), 1, "{open}");
+    assert_eq!(completed["tasks"][0]["title"], "buy milk", "{completed}");
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn the_same_key_is_the_same_turn() {
     assert_eq!(first["turn"], second["turn"]);
     assert_eq!(first["session"], second["session"]);
     let (_, tasks) = json_of(host.get("/api/tasks")).await;
-    assert_eq!(tasks["data"].as_array().unwrap().len(), 1, "{tasks}");
+    assert_eq!(tasks["tasks"].as_array().unwrap().len(), 1, "{tasks}");
 
     let (status, problem) = json_of(send("add something else")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");

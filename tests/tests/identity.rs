@@ -35,7 +35,7 @@ async fn nobody_sees_anothers_session_or_tasks() {
         .json()
         .await
         .unwrap();
-    let task = format!("/api/tasks/{}", tasks["data"][0]["id"].as_str().unwrap());
+    let task = format!("/api/tasks/{}", tasks["tasks"][0]["id"].as_str().unwrap());
 
     for (method, path, body) in [
         ("GET", session.as_str(), None),
@@ -104,7 +104,7 @@ async fn a_header_does_not_make_somebody_else_of_me() {
         .json()
         .await
         .unwrap();
-    assert_eq!(tasks["data"], json!([]));
+    assert_eq!(tasks["tasks"], json!([]));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn an_api_key_made_by_the_command_is_accepted_and_kept_as_a_hash_only() {
             .unwrap_or_else(|| panic!("{said}"))
             .to_owned()
     };
-    let key = word(|word| word.starts_with("ak_"));
+    let key = word(|word| word.starts_with("atk_"));
     let entry = word(|word| word.contains(":alice"))
         .rsplit('=')
         .next()
