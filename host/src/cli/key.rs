@@ -32,7 +32,7 @@ pub(super) struct New {
 pub(super) fn run(command: Command) -> Result<()> {
     let Command::New(new) = command;
     let secret = random()?;
-    let key = format!("atk_{}", hex(&secret));
+    let key = format!("ak_{}", hex(&secret));
     println!("key (shown only now, to be sent as `Authorization: Bearer …`):\n  {key}\n");
     println!(
         "entry for API_KEYS (entries are separated by `;`):\n  {}",
