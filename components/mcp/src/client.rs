@@ -105,6 +105,8 @@ pub struct CallTool<'a> {
     name: &'a str,
     arguments: &'a RawValue,
     idempotency_key: Option<&'a str>,
+    not_after: Option<u64>,
+    check: bool,
     mirrored: &'a [MirroredHeader],
 }
 
@@ -115,6 +117,8 @@ impl<'a> CallTool<'a> {
             name,
             arguments,
             idempotency_key: None,
+            not_after: None,
+            check: false,
             mirrored: &[],
         }
     }
@@ -126,6 +130,24 @@ impl<'a> CallTool<'a> {
             idempotency_key: Some(key),
             ..self
         }
+    }
+
+    /// After this moment it must not take effect any more, if the server is one of this project's: the call is
+    /// then answered with [`RpcError::TOO_LATE`]. See [`crate::NOT_AFTER_KEY`].
+    #[must_use]
+    pub fn with_not_after(self, moment: u64) -> CallTool<'a> {
+        CallTool {
+            not_after: Some(moment),
+            ..self
+        }
+    }
+
+    /// Asks whether this very call, with the same idempotency key and arguments, took effect, instead of
+    /// making it: the answer is in [`ResultMeta::check`](crate::ResultMeta::check). Only for tools that announce
+    /// [`ToolMeta::verifiable`](crate::ToolMeta::verifiable): any other server would take it for the call.
+    #[must_use]
+    pub fn as_check(self) -> CallTool<'a> {
+        CallTool { check: true, ..self }
     }
 
     /// Repeats arguments in headers, as the tool's description ([`Tool::mirrored`]) asks for.

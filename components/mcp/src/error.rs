@@ -35,6 +35,9 @@ impl RpcError {
     pub const MISSING_CLIENT_CAPABILITY: i64 = -32021;
     /// The server does not speak the request's revision.
     pub const UNSUPPORTED_VERSION: i64 = -32022;
+    /// The call came after the moment that it named in [`crate::NOT_AFTER_KEY`], and had no effect. This
+    /// project's own, outside the range that JSON-RPC reserves, and named after HTTP's 408.
+    pub const TOO_LATE: i64 = 40_800;
 
     /// An error without data.
     pub fn new(code: i64, message: impl Into<String>) -> RpcError {
@@ -76,7 +79,7 @@ impl RpcError {
         )
     }
 
-    /// Whether it proves that the method was not run.
+    /// Whether it proves that the method was not run, or had no effect.
     pub fn proves_not_run(&self) -> bool {
         self.proves_stateless_server()
             || matches!(
@@ -85,6 +88,7 @@ impl RpcError {
                     | RpcError::INVALID_REQUEST
                     | RpcError::METHOD_NOT_FOUND
                     | RpcError::INVALID_PARAMS
+                    | RpcError::TOO_LATE
             )
     }
 }

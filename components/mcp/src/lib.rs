@@ -24,6 +24,7 @@ mod tool;
 pub use error::RpcError;
 pub use revision::Revision;
 pub use tool::{
-    Annotations, CallResult, Content, EXAMPLES_KEY, EmbeddedResource, Example, IDEMPOTENCY_KEY_KEY,
-    INVERSE_KEY, Implementation, Inverse, ResultMeta, Tool, ToolMeta,
+    Annotations, CHECK_KEY, CallResult, Checked, Content, EXAMPLES_KEY, EmbeddedResource, Example,
+    IDEMPOTENCY_KEY_KEY, INVERSE_KEY, Implementation, Inverse, NOT_AFTER_KEY, ResultMeta, Tool, ToolMeta,
+    VERIFIABLE_KEY,
 };

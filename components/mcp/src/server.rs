@@ -39,6 +39,16 @@ pub trait Server {
     /// Calls a tool. What the tool itself reports, a wrong argument included, is a [`CallResult`]; an error
     /// is for a tool that does not exist, and for a server that failed.
     async fn call(&self, call: Call<'_>) -> Result<CallResult, RpcError>;
+
+    /// Tells whether a call took effect, and what it came to, without any effect of its own: the result says
+    /// it in [`ResultMeta::check`](crate::ResultMeta::check). Asked about tools that announce [`crate::VERIFIABLE_KEY`]; by default
+    /// there are none.
+    async fn check(&self, call: Call<'_>) -> Result<CallResult, RpcError> {
+        Err(RpcError::invalid_params(format!(
+            "{} cannot tell whether a call took effect",
+            reply::excerpt(call.name)
+        )))
+    }
 }
 
 /// A call of a tool.
@@ -50,6 +60,8 @@ pub struct Call<'a> {
     pub arguments: Option<&'a RawValue>,
     /// The same key is to take effect once.
     pub idempotency_key: Option<&'a str>,
+    /// The moment after which it must not take effect any more; see [`crate::NOT_AFTER_KEY`].
+    pub not_after: Option<u64>,
 }
 
 /// An answer.
@@ -80,7 +92,7 @@ enum Era {
 /// | a header is missing or says something else than the body (2026-07-28) | -32020 | 400 |
 /// | `_meta` lacks what every request must carry (2026-07-28) | -32602 | 400 |
 /// | there is no such method                              | -32601 | 404 (200 before 2026-07-28) |
-/// | wrong parameters, an unknown tool                    | -32602 | 200    |
+/// | wrong parameters, an unknown tool, a check of a tool that offers none | -32602 | 200 |
 /// | the server failed                                    | -32603 | 503    |
 pub async fn handle<S: Server>(server: &S, headers: &HeaderMap, body: &[u8]) -> Answer {
     let request = match envelope::read(body) {
@@ -125,8 +137,13 @@ async fn dispatch<S: Server>(server: &S, era: Era, request: &Envelope<'_>, param
                 name,
                 arguments: params.arguments,
                 idempotency_key: params.meta.idempotency_key.as_deref(),
+                not_after: params.meta.not_after,
             };
-            match server.call(call).await {
+            let outcome = match params.meta.check {
+                true => server.check(call).await,
+                false => server.call(call).await,
+            };
+            match outcome {
                 Ok(result) => reply::result(server, era, id, &result),
                 Err(error) if error.code == RpcError::INTERNAL => {
                     reply::error(StatusCode::SERVICE_UNAVAILABLE, Some(id), &error)

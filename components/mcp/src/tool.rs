@@ -6,6 +6,14 @@ use serde_json::value::RawValue;
 
 /// The key in a call's `_meta` of the key under which the call takes effect once.
 pub const IDEMPOTENCY_KEY_KEY: &str = "anyturn.dev/idempotency-key";
+/// The key in a call's `_meta` of the moment after which it must not take effect any more: milliseconds since
+/// the Unix epoch, by the clock of the store that this project's components share.
+pub const NOT_AFTER_KEY: &str = "anyturn.dev/not-after";
+/// The key in a call's `_meta` that, with `true`, makes it a question: did the call with this idempotency key
+/// take effect, and what did it come to? The answer's `_meta` holds a [`Checked`] under the same key.
+pub const CHECK_KEY: &str = "anyturn.dev/check";
+/// The key in a tool's `_meta` that, with `true`, says that the tool answers checks.
+pub const VERIFIABLE_KEY: &str = "anyturn.dev/verifiable";
 /// The key in a tool's `_meta` of its [`Example`]s.
 pub const EXAMPLES_KEY: &str = "anyturn.dev/examples";
 /// The key in a result's `_meta` of its [`Inverse`].
@@ -99,11 +107,19 @@ pub struct ToolMeta {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub examples: Vec<Example>,
+    /// Whether the tool answers checks; see [`CHECK_KEY`].
+    #[serde(
+        default,
+        rename = "anyturn.dev/verifiable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub verifiable: bool,
 }
 
 impl ToolMeta {
     fn is_empty(&self) -> bool {
-        self.examples.is_empty()
+        let ToolMeta { examples, verifiable } = self;
+        examples.is_empty() && !verifiable
     }
 }
 
@@ -177,12 +193,31 @@ pub struct ResultMeta {
         skip_serializing_if = "Option::is_none"
     )]
     pub inverse: Option<Inverse>,
+    /// What a check has found.
+    #[serde(
+        default,
+        rename = "anyturn.dev/check",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub check: Option<Checked>,
 }
 
 impl ResultMeta {
     fn is_empty(&self) -> bool {
-        self.inverse.is_none()
+        let ResultMeta { inverse, check } = self;
+        inverse.is_none() && check.is_none()
     }
+}
+
+/// What a check has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checked {
+    /// The call took effect. The rest of the result is what it answered then.
+    Recorded,
+    /// It has not taken effect. Whether it still may depends on its [`NOT_AFTER_KEY`]: once that moment has
+    /// passed, it never will.
+    NotFound,
 }
 
 /// A call that undoes another one of the same server.

@@ -89,6 +89,28 @@
 //! }
 //! # fn main() {}
 //! ```
+//!
+//! # Turns that change hands
+//!
+//! A turn whose instance dies or stands still is taken over by another one, once its lease has run out. Two
+//! things make that safe for a tool:
+//!
+//! - A call names the last moment of its turn's lease ([`Call::not_after`]). [`Once`] makes it a condition of the
+//!   commit, so that a call which was held up on its way cannot take effect when somebody else has gone on with
+//!   the turn: it fails as [`Failure::TooLate`], and nothing was done.
+//! - Whoever takes over may ask what became of a call. A tool that can tell is [`Effect::verifiable`], and its
+//!   toolbox implements [`Toolbox::check`]; with [`Once`] that is one line:
+//!
+//! ```
+//! # use anyturn_state::Store;
+//! # use anyturn_tool_sdk::{Call, Failure, Once, Reply};
+//! async fn check<S: Store>(store: &S, call: &Call<'_>) -> Result<Option<Reply>, Failure> {
+//!     Ok(Once::of(call)?.outcome(store, &call.caller.scope()?).await?)
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! A call that was not found, and whose last moment has passed, never takes effect any more.
 
 mod body;
 mod caller;

@@ -1,7 +1,10 @@
 //! Effects that happen once: the outcome is stored under the call's idempotency key, in the same commit as
-//! the effect.
+//! the effect. And never late: the moment after which the call must not take effect is a condition of that
+//! commit, so that an instance that was paused and has lost its turn can do no harm.
 
-use anyturn_state::{Committed, Error as StateError, ExpectedVersion, Found, Query, Store, Write};
+use anyturn_state::{
+    Actual, Committed, Error as StateError, ExpectedVersion, Found, Query, Store, Write, limits,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,6 +22,7 @@ const MAX_KEY: usize = 240;
 pub struct Once {
     document: Option<String>,
     fingerprint: u64,
+    not_after: Option<u64>,
 }
 
 /// What [`Once::commit`] did.
@@ -45,6 +49,14 @@ pub enum OnceError {
     /// The key stands for another call.
     #[error("This idempotency key was used for another call. Use a new key for a new call.")]
     KeyReused,
+    /// The moment has passed after which the call must not take effect any more.
+    #[error("The call came too late: its moment was {not_after}, and it is {now}. Nothing was done.")]
+    TooLate {
+        /// The moment that the call named.
+        not_after: u64,
+        /// The store's clock.
+        now: u64,
+    },
     /// The store did not do it. The number in a conflict counts the effect's own writes.
     #[error(transparent)]
     State(#[from] StateError),
@@ -54,6 +66,7 @@ impl From<OnceError> for Failure {
     fn from(error: OnceError) -> Failure {
         match error {
             OnceError::KeyReused => Failure::rejected(error.to_string()),
+            OnceError::TooLate { not_after, now } => Failure::TooLate { not_after, now },
             OnceError::State(error) => error.into(),
         }
     }
@@ -73,13 +86,17 @@ struct Recorded<'a> {
 }
 
 impl Once {
-    /// The key of a tool's call.
+    /// The key of a tool's call, and the moment after which it must not take effect.
     ///
     /// # Errors
     ///
     /// The key is empty or too long.
     pub fn of(call: &Call<'_>) -> Result<Once, Failure> {
-        Once::new(call.idempotency_key, call.fingerprint)
+        Ok(Once {
+            // A moment that the store cannot express never passes.
+            not_after: call.not_after.map(|moment| moment.min(limits::MAX_INTEGER)),
+            ..Once::new(call.idempotency_key, call.fingerprint)?
+        })
     }
 
     /// A key, and a fingerprint of what it stands for (see [`Once::fingerprint`]).
@@ -101,6 +118,7 @@ impl Once {
         Ok(Once {
             document,
             fingerprint,
+            not_after: None,
         })
     }
 
@@ -140,12 +158,30 @@ impl Once {
             .map_err(corrupt)
     }
 
+    /// The outcome of the time before, if there was one; changes nothing. This answers
+    /// [`Toolbox::check`](crate::Toolbox::check).
+    ///
+    /// # Errors
+    ///
+    /// The key stands for another call, or the store refuses.
+    pub async fn outcome<S: Store, T: DeserializeOwned>(
+        &self,
+        store: &S,
+        scope: &str,
+    ) -> Result<Option<T>, OnceError> {
+        let Some(query) = self.query() else {
+            return Ok(None);
+        };
+        let found = store.read(scope, vec![query]).await?;
+        self.recorded(found.first())
+    }
+
     /// Commits an effect and its outcome, or returns the outcome of the time before.
     ///
     /// # Errors
     ///
-    /// The key stands for another call; or the store refuses, in which case nothing was applied, except
-    /// after `unavailable`.
+    /// The key stands for another call; or it is too late; or the store refuses. Nothing was applied then,
+    /// except after `unavailable`, when it is unknown.
     pub async fn commit<S: Store, T: Serialize + DeserializeOwned>(
         &self,
         store: &S,
@@ -153,42 +189,52 @@ impl Once {
         mut writes: Vec<Write>,
         outcome: T,
     ) -> Result<Applied<T>, OnceError> {
-        let Some(document) = &self.document else {
-            let committed = store.commit(scope, writes, Vec::new()).await?;
-            return Ok(Applied::Now(outcome, committed));
-        };
-        let record = Record {
-            fingerprint: self.fingerprint,
-            outcome: &outcome,
-        };
-        let put = Write::Put {
-            document: document.clone(),
-            expected: ExpectedVersion::Absent,
-            value: serde_json::to_vec(&record).map_err(corrupt)?,
-            ttl: Some(REMEMBER),
-        };
-        // First, so that a repeated call is told from one that has lost against somebody else.
-        writes.insert(0, put);
-        match store.commit(scope, writes, Vec::new()).await {
+        // These come first, so that a repeated call, even a late one, is told from one that is too late, and
+        // both from one that has lost against somebody else.
+        let mut conditions = self.record(&outcome)?;
+        conditions.extend(self.not_after.map(Write::NotAfter));
+        let own = conditions.len();
+        conditions.append(&mut writes);
+        match store.commit(scope, conditions, Vec::new()).await {
             Ok(mut committed) => {
-                committed.written.remove(0);
+                committed.written.drain(..own.min(committed.written.len()));
                 Ok(Applied::Now(outcome, committed))
             }
-            Err(StateError::Conflict { write: 0, .. }) => {
-                let found = store.read(scope, vec![Query::Document(document.clone())]).await?;
-                match self.recorded(found.first())? {
+            Err(StateError::Conflict { write, actual }) => {
+                let place = usize::try_from(write).unwrap_or(usize::MAX);
+                if place >= own {
+                    let write = u32::try_from(place - own).unwrap_or(u32::MAX);
+                    return Err(OnceError::State(StateError::Conflict { write, actual }));
+                }
+                if let (Actual::Time(now), Some(not_after)) = (&actual, self.not_after) {
+                    return Err(OnceError::TooLate { not_after, now: *now });
+                }
+                match self.outcome(store, scope).await? {
                     Some(outcome) => Ok(Applied::Before(outcome)),
                     None => Err(OnceError::State(StateError::Unavailable(
                         "an outcome ran out of its time while it was read".into(),
                     ))),
                 }
             }
-            Err(StateError::Conflict { write, actual }) => Err(OnceError::State(StateError::Conflict {
-                write: write - 1,
-                actual,
-            })),
             Err(error) => Err(OnceError::State(error)),
         }
+    }
+
+    /// The write that remembers an outcome, where there is a key to remember it under.
+    fn record<T: Serialize>(&self, outcome: &T) -> Result<Vec<Write>, OnceError> {
+        let Some(document) = &self.document else {
+            return Ok(Vec::new());
+        };
+        let record = Record {
+            fingerprint: self.fingerprint,
+            outcome,
+        };
+        Ok(vec![Write::Put {
+            document: document.clone(),
+            expected: ExpectedVersion::Absent,
+            value: serde_json::to_vec(&record).map_err(corrupt)?,
+            ttl: Some(REMEMBER),
+        }])
     }
 
     /// [`Once::commit`], for when only the outcome matters.

@@ -1,10 +1,10 @@
 //! What a call of a tool comes to.
 
-use anyturn_mcp::{CallResult, Inverse, ResultMeta};
+use anyturn_mcp::{CallResult, Inverse, ResultMeta, RpcError};
 use anyturn_state::Error as StateError;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// What a tool did or found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl From<Reply> for CallResult {
     ) -> CallResult {
         CallResult {
             structured,
-            meta: ResultMeta { inverse },
+            meta: ResultMeta { inverse, check: None },
             ..CallResult::from_text(text)
         }
     }
@@ -80,6 +80,18 @@ pub enum Failure {
          anyturn-user, or set the environment variable DEFAULT_USER of the server."
     )]
     NobodyCalls,
+    /// The call came after the moment up to which it might take effect, so the turn that it belongs to may have
+    /// been taken over. Nothing was done.
+    #[error(
+        "The call came too late: its turn held on only until {not_after} (milliseconds since the Unix epoch), it is \
+         {now}, and by now another instance may have taken the turn over. Nothing was done."
+    )]
+    TooLate {
+        /// The moment that the call named.
+        not_after: u64,
+        /// The store's clock.
+        now: u64,
+    },
     /// The server failed. Whether the call took effect is unknown; with an idempotency key it can be
     /// repeated.
     #[error("{0}")]
@@ -90,6 +102,22 @@ impl Failure {
     /// [`Failure::Rejected`].
     pub fn rejected(text: impl Into<String>) -> Failure {
         Failure::Rejected(text.into())
+    }
+}
+
+/// As the protocol tells it: what a model can act on is a result, everything else an error.
+impl From<Failure> for Result<CallResult, RpcError> {
+    fn from(failure: Failure) -> Result<CallResult, RpcError> {
+        let message = failure.to_string();
+        match failure {
+            Failure::Rejected(_) | Failure::NobodyCalls => Ok(CallResult::from_error(message)),
+            Failure::TooLate { not_after, now } => Err(RpcError {
+                code: RpcError::TOO_LATE,
+                message,
+                data: Some(json!({ "notAfter": not_after, "now": now })),
+            }),
+            Failure::Broken(_) => Err(RpcError::internal(message)),
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyturn_mcp::server::{self, Server};
-use anyturn_mcp::{CallResult, Implementation, RpcError};
+use anyturn_mcp::{CallResult, Checked, Implementation, RpcError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::Full;
 
 use crate::body::{self, BodyError, MAX_BODY};
-use crate::{Call, Caller, Failure, Once, Problem, Tools, set};
+use crate::{Call, Caller, Failure, Once, Problem, Reply, Tools, set};
 
 /// An answer over HTTP.
 pub type Response = http::Response<Full<Bytes>>;
@@ -54,6 +54,16 @@ pub trait Toolbox: Sized {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| {
             u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
         })
+    }
+
+    /// What the call with this idempotency key came to, if it took effect; has no effect itself. Asked about
+    /// tools whose effect is [`Effect::verifiable`](crate::Effect::verifiable), by whoever takes a turn over
+    /// and finds a call in it of which nobody knows how it ended. Where [`Once`] records the outcomes, this is
+    /// one line: [`Once::outcome`].
+    async fn check(&self, tool: &str, _call: &Call<'_>) -> Result<Option<Reply>, Failure> {
+        Err(Failure::rejected(format!(
+            "{tool} cannot tell whether a call took effect."
+        )))
     }
 
     /// Answers what does not go to `/mcp`; by default with 404.
@@ -230,28 +240,60 @@ impl<A: Toolbox> Server for Endpoint<'_, A> {
     }
 
     async fn call(&self, call: server::Call<'_>) -> Result<CallResult, RpcError> {
+        let surroundings = self.surroundings(call);
+        match A::Tools::call(self.toolbox, call.name, call.arguments, &surroundings).await {
+            None => Err(unknown(call.name)),
+            Some(Ok(reply)) => Ok(reply.into()),
+            Some(Err(failure)) => failure.into(),
+        }
+    }
+
+    async fn check(&self, call: server::Call<'_>) -> Result<CallResult, RpcError> {
+        let Some(effect) = A::Tools::effect(call.name) else {
+            return Err(unknown(call.name));
+        };
+        let refused = |reason| Err(RpcError::invalid_params(format!("{}: {reason}", call.name)));
+        if !effect.verifiable {
+            return refused("this tool cannot tell whether a call took effect");
+        }
+        if call.idempotency_key.is_none() {
+            return refused("a check needs the idempotency key of the call that it asks about");
+        }
+        let (mut result, check) = match self.toolbox.check(call.name, &self.surroundings(call)).await {
+            Ok(Some(reply)) => (CallResult::from(reply), Checked::Recorded),
+            Ok(None) => {
+                let text = "No call with this idempotency key has taken effect.";
+                (CallResult::from_text(text), Checked::NotFound)
+            }
+            Err(failure) => return failure.into(),
+        };
+        result.meta.check = Some(check);
+        Ok(result)
+    }
+}
+
+impl<A: Toolbox> Endpoint<'_, A> {
+    fn surroundings<'a>(&'a self, call: server::Call<'a>) -> Call<'a> {
         let server::Call {
             name,
             arguments,
             idempotency_key,
+            not_after,
         } = call;
         let written = arguments.map_or("", |arguments| arguments.get());
-        let surroundings = Call {
+        Call {
             caller: &self.caller,
             idempotency_key,
             fingerprint: Once::fingerprint([name.as_bytes(), written.as_bytes()]),
+            not_after,
             now: self.toolbox.now(),
-        };
-        match A::Tools::call(self.toolbox, name, arguments, &surroundings).await {
-            None => Err(RpcError::invalid_params(format!(
-                "Unknown tool: {}",
-                name.chars().take(100).collect::<String>()
-            ))),
-            Some(Ok(reply)) => Ok(reply.into()),
-            Some(Err(Failure::Broken(message))) => Err(RpcError::internal(message)),
-            Some(Err(failure)) => Ok(CallResult::from_error(failure.to_string())),
         }
     }
+}
+
+fn unknown(tool: &str) -> RpcError {
+    let name: String = tool.chars().take(100).collect();
+    RpcError::invalid_params(format!("Unknown tool: {name}"))
 }
 
 pub(crate) fn respond(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {

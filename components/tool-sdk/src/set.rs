@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::schema;
-use crate::{Call, Example, Failure, FieldError, Reply, Tool, Toolbox};
+use crate::{Call, Effect, Example, Failure, FieldError, Reply, Tool, Toolbox};
 
 /// The tools of a toolbox; implemented for tuples of 1 to 16 [`Tool`]s.
 #[allow(async_fn_in_trait)]
@@ -17,6 +17,9 @@ pub trait Tools<A> {
         arguments: Option<&RawValue>,
         call: &Call<'_>,
     ) -> Option<Result<Reply, Failure>>;
+
+    /// What a call of the tool of this name can do; `None` when there is none.
+    fn effect(name: &str) -> Option<Effect>;
 
     /// How `tools/list` describes the tools.
     fn describe() -> Vec<Value>;
@@ -52,6 +55,13 @@ macro_rules! tuples {
                     }
                 )*
                 None
+            }
+
+            fn effect(name: &str) -> Option<Effect> {
+                [($first::NAME, $first::EFFECT), $(($rest::NAME, $rest::EFFECT)),*]
+                    .into_iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, effect)| effect)
             }
 
             fn describe() -> Vec<Value> {
@@ -121,8 +131,15 @@ fn describe<A, T: Tool<A>>() -> Value {
             json!({ "utterance": example.0, "arguments": arguments })
         })
         .collect();
+    let mut meta = Map::new();
     if !examples.is_empty() {
-        tool.insert("_meta".into(), json!({ anyturn_mcp::EXAMPLES_KEY: examples }));
+        meta.insert(anyturn_mcp::EXAMPLES_KEY.into(), json!(examples));
+    }
+    if effect.verifiable {
+        meta.insert(anyturn_mcp::VERIFIABLE_KEY.into(), json!(true));
+    }
+    if !meta.is_empty() {
+        tool.insert("_meta".into(), Value::Object(meta));
     }
     Value::Object(tool)
 }

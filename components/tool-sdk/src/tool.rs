@@ -35,6 +35,10 @@ pub struct Call<'a> {
     pub idempotency_key: Option<&'a str>,
     /// What the key stands for; another call with the same key is a mistake.
     pub fingerprint: u64,
+    /// The moment after which the call must not take effect any more, in milliseconds since the Unix epoch by
+    /// the store's clock: until then, nobody else goes on with the turn that it belongs to. Not to be compared
+    /// with [`Call::now`], which is another clock's; [`Once`](crate::Once) makes it a condition of the effect.
+    pub not_after: Option<u64>,
     /// Milliseconds since the Unix epoch.
     pub now: u64,
 }
@@ -52,6 +56,7 @@ pub struct Effect {
     pub(crate) read_only: bool,
     pub(crate) idempotent: bool,
     pub(crate) destructive: bool,
+    pub(crate) verifiable: bool,
 }
 
 impl Effect {
@@ -60,25 +65,43 @@ impl Effect {
         read_only: true,
         idempotent: true,
         destructive: false,
+        verifiable: false,
     };
     /// The same idempotency key takes effect once.
     pub const IDEMPOTENT: Effect = Effect {
         read_only: false,
         idempotent: true,
         destructive: false,
+        verifiable: false,
     };
     /// Each call takes effect again.
     pub const UNPROTECTED: Effect = Effect {
         read_only: false,
         idempotent: false,
         destructive: false,
+        verifiable: false,
     };
 
     /// It may also destroy or overwrite something.
+    ///
+    /// ```
+    /// # use anyturn_tool_sdk::Effect;
+    /// const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive();
+    /// ```
     #[must_use]
     pub const fn destructive(self) -> Effect {
         Effect {
             destructive: true,
+            ..self
+        }
+    }
+
+    /// Whether a call with an idempotency key took effect can be asked: the toolbox implements
+    /// [`Toolbox::check`](crate::Toolbox::check).
+    #[must_use]
+    pub const fn verifiable(self) -> Effect {
+        Effect {
+            verifiable: true,
             ..self
         }
     }

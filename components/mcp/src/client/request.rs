@@ -16,7 +16,7 @@ pub(super) fn stateless(client: &Client, id: u64, outgoing: &Outgoing<'_>) -> ht
         protocol_version: Some(STATELESS.as_str()),
         client_info: Some(&client.identity),
         client_capabilities: Some(Empty {}),
-        idempotency_key: idempotency_key(outgoing),
+        ..of_call(outgoing).unwrap_or_default()
     };
     let mut request = client.post(body(id, outgoing, Some(meta)));
     let headers = request.headers_mut();
@@ -43,11 +43,7 @@ pub(super) fn in_session(
     outgoing: &Outgoing<'_>,
     session: &Session,
 ) -> http::Request<Bytes> {
-    let meta = idempotency_key(outgoing).map(|key| Meta {
-        idempotency_key: Some(key),
-        ..Meta::default()
-    });
-    let mut request = client.post(body(id, outgoing, meta));
+    let mut request = client.post(body(id, outgoing, of_call(outgoing)));
     add_session(&mut request, session);
     request
 }
@@ -98,11 +94,18 @@ fn method(outgoing: &Outgoing<'_>) -> &'static str {
     }
 }
 
-fn idempotency_key<'a>(outgoing: &Outgoing<'a>) -> Option<&'a str> {
-    match outgoing {
-        Outgoing::Call(call) => call.idempotency_key,
-        Outgoing::List { .. } => None,
-    }
+/// What a call says in `_meta` in every revision; nothing where it has nothing to say.
+fn of_call<'a>(outgoing: &Outgoing<'a>) -> Option<Meta<'a>> {
+    let Outgoing::Call(call) = outgoing else {
+        return None;
+    };
+    let meta = Meta {
+        idempotency_key: call.idempotency_key,
+        not_after: call.not_after,
+        check: call.check,
+        ..Meta::default()
+    };
+    (meta.idempotency_key.is_some() || meta.not_after.is_some() || meta.check).then_some(meta)
 }
 
 fn body(id: u64, outgoing: &Outgoing<'_>, meta: Option<Meta<'_>>) -> Bytes {
@@ -176,6 +179,10 @@ struct Meta<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     idempotency_key: Option<&'a str>,
+    #[serde(rename = "anyturn.dev/not-after", skip_serializing_if = "Option::is_none")]
+    not_after: Option<u64>,
+    #[serde(rename = "anyturn.dev/check", skip_serializing_if = "std::ops::Not::not")]
+    check: bool,
 }
 
 #[derive(Serialize)]

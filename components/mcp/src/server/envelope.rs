@@ -144,6 +144,10 @@ pub(super) struct Meta<'a> {
     client_capabilities: Option<&'a RawValue>,
     #[serde(borrow, rename = "anyturn.dev/idempotency-key")]
     pub idempotency_key: Option<Cow<'a, str>>,
+    #[serde(rename = "anyturn.dev/not-after")]
+    pub not_after: Option<u64>,
+    #[serde(default, rename = "anyturn.dev/check")]
+    pub check: bool,
 }
 
 impl Meta<'_> {

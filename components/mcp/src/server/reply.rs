@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{Answer, Era, Server};
-use crate::{CallResult, Content, Implementation, Inverse, Revision, RpcError};
+use crate::{CallResult, Checked, Content, Implementation, Inverse, ResultMeta, Revision, RpcError};
 
 /// How much of a caller's text is repeated in a message.
 const EXCERPT: usize = 100;
@@ -40,12 +40,23 @@ struct Meta<'a> {
     server_info: Option<Implementation>,
     #[serde(rename = "anyturn.dev/inverse", skip_serializing_if = "Option::is_none")]
     inverse: Option<&'a Inverse>,
+    #[serde(rename = "anyturn.dev/check", skip_serializing_if = "Option::is_none")]
+    check: Option<Checked>,
 }
 
 /// Servers of 2026-07-28 name themselves in every result ("Per-response protocol fields").
-fn meta<'a>(server: &impl Server, era: Era, inverse: Option<&'a Inverse>) -> Option<Meta<'a>> {
-    let server_info = (era == Era::Stateless).then(|| server.identity());
-    (server_info.is_some() || inverse.is_some()).then_some(Meta { server_info, inverse })
+fn meta<'a>(server: &impl Server, era: Era, result: Option<&'a ResultMeta>) -> Option<Meta<'a>> {
+    let meta = Meta {
+        server_info: (era == Era::Stateless).then(|| server.identity()),
+        inverse: result.and_then(|result| result.inverse.as_ref()),
+        check: result.and_then(|result| result.check),
+    };
+    let Meta {
+        server_info,
+        inverse,
+        check,
+    } = &meta;
+    (server_info.is_some() || inverse.is_some() || check.is_some()).then_some(meta)
 }
 
 fn complete(era: Era) -> Option<&'static str> {
@@ -136,7 +147,7 @@ pub(super) fn result(server: &impl Server, era: Era, id: &RawValue, result: &Cal
             content: &result.content,
             structured,
             is_error: result.is_error,
-            meta: meta(server, era, result.meta.inverse.as_ref()),
+            meta: meta(server, era, Some(&result.meta)),
         },
     )
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use anyturn_mcp::server::{Call, Server};
-use anyturn_mcp::{CallResult, Implementation, Inverse, ResultMeta, RpcError};
+use anyturn_mcp::{CallResult, Checked, Implementation, Inverse, ResultMeta, RpcError};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
@@ -17,6 +17,8 @@ pub const IDENTITY: Implementation = Implementation {
 #[derive(Default)]
 pub struct Echo {
     pub keys: RefCell<Vec<Option<String>>>,
+    /// The keys that were asked about.
+    pub checked: RefCell<Vec<Option<String>>>,
 }
 
 impl Server for Echo {
@@ -47,6 +49,7 @@ impl Server for Echo {
                         arguments: json!({"all": true}),
                         title: "Take it back".into(),
                     }),
+                    check: None,
                 },
                 ..CallResult::from_text(call.arguments.map_or("nothing", |arguments| arguments.get()))
             }),
@@ -54,8 +57,24 @@ impl Server for Echo {
                 structured: Some(to_raw_value(&json!([1])).unwrap()),
                 ..CallResult::from_text("a list")
             }),
+            "late" => Err(RpcError::new(
+                RpcError::TOO_LATE,
+                format!("later than {:?}", call.not_after),
+            )),
             "broken" => Err(RpcError::internal("the store is down")),
             other => Err(RpcError::invalid_params(format!("Unknown tool: {other}"))),
         }
+    }
+
+    async fn check(&self, call: Call<'_>) -> Result<CallResult, RpcError> {
+        self.checked
+            .borrow_mut()
+            .push(call.idempotency_key.map(str::to_owned));
+        let mut result = CallResult::from_text("asked");
+        result.meta.check = Some(match call.idempotency_key {
+            Some("k1") => Checked::Recorded,
+            _ => Checked::NotFound,
+        });
+        Ok(result)
     }
 }

@@ -130,7 +130,7 @@ pub(super) async fn an_append_of_no_entries_is_a_condition_only<F: Fixture>(tria
     // Of a journal that does not exist it makes none, nor a time to live for the one to come.
     let nothing_for = |journal: &str, ttl| Write::Append {
         journal: journal.into(),
-        expected: ExpectedLength::Any,
+        expected: Any,
         entries: Vec::new(),
         ttl: Some(ttl),
     };

@@ -51,7 +51,7 @@ pub enum Trouble {
     /// There are too many tasks.
     #[error("There are {MAX_TASKS} tasks already, which is the limit. Delete some that are done.")]
     Full,
-    /// The key stands for another call.
+    /// The key stands for another call, or the call came too late.
     #[error(transparent)]
     Once(OnceError),
     /// Others kept changing the task.
@@ -66,7 +66,7 @@ impl From<OnceError> for Trouble {
     fn from(error: OnceError) -> Trouble {
         match error {
             OnceError::State(error) => Trouble::State(error),
-            other @ OnceError::KeyReused => Trouble::Once(other),
+            other @ (OnceError::KeyReused | OnceError::TooLate { .. }) => Trouble::Once(other),
         }
     }
 }

@@ -20,7 +20,7 @@ pub mod tools;
 use std::borrow::Cow;
 
 use anyturn_state::Store;
-use anyturn_tool_sdk::{ApiRequest, Call, Failure, Implementation, Once, Response, Toolbox};
+use anyturn_tool_sdk::{ApiRequest, Call, Failure, Implementation, Once, Reply, Response, Toolbox};
 use jiff::Timestamp;
 
 use desk::{Desk, Trouble};
@@ -91,6 +91,12 @@ impl<S: Store> Toolbox for Tasks<S> {
         }
     }
 
+    async fn check(&self, _tool: &str, call: &Call<'_>) -> Result<Option<Reply>, Failure> {
+        Ok(Once::of(call)?
+            .outcome(&self.store, &call.caller.scope()?)
+            .await?)
+    }
+
     async fn api(&self, request: ApiRequest) -> Response {
         rest::answer(self, request).await
     }
@@ -124,6 +130,7 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Failure {
         match trouble {
             Trouble::State(error) => error.into(),
+            Trouble::Once(error) => error.into(),
             other => Failure::rejected(other.to_string()),
         }
     }

@@ -23,7 +23,7 @@ pub use body::{NewTask, TaskPatch};
 pub use query::ListQuery;
 
 use anyturn_state::Store;
-use anyturn_tool_sdk::{ApiRequest, Failure, FieldError, Once, Problem, Response, Toolbox};
+use anyturn_tool_sdk::{ApiRequest, Failure, FieldError, Once, OnceError, Problem, Response, Toolbox};
 use http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use schemars::JsonSchema;
@@ -356,7 +356,8 @@ fn problem(trouble: Trouble) -> Problem {
         ),
         Trouble::Invalid(errors) => Problem::invalid_fields(errors),
         Trouble::Full => Problem::new(StatusCode::CONFLICT, "too-many-tasks", "Too many tasks", text),
-        Trouble::Once(_) => {
+        Trouble::Once(error @ (OnceError::TooLate { .. } | OnceError::State(_))) => failed(error.into()),
+        Trouble::Once(OnceError::KeyReused) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             Problem::new(status, "idempotency-key-reused", "Idempotency key reused", text)
         }
@@ -375,6 +376,7 @@ fn failed(failure: Failure) -> Problem {
     match failure {
         Failure::NobodyCalls => Problem::new(StatusCode::UNAUTHORIZED, "nobody", "Nobody calls", text),
         Failure::Rejected(_) => Problem::new(StatusCode::BAD_REQUEST, "rejected", "Request rejected", text),
+        Failure::TooLate { .. } => Problem::new(StatusCode::CONFLICT, "too-late", "Too late", text),
         Failure::Broken(_) => Problem::unavailable(text),
     }
 }

@@ -92,13 +92,27 @@ impl Server {
 
     /// [`Server::call`], for calls at the same time.
     pub async fn call_async(&self, user: &str, key: &str, tool: &str, arguments: Value) -> Said {
-        let mut meta = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        if !key.is_empty() {
-            meta["anyturn.dev/idempotency-key"] = json!(key);
+        let meta = match key {
+            "" => json!({}),
+            key => json!({"anyturn.dev/idempotency-key": key}),
+        };
+        let body = self.call_with(user, meta, tool, arguments).await;
+        let result = &body["result"];
+        Said {
+            text: result["content"][0]["text"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{body}"))
+                .to_owned(),
+            structured: result["structuredContent"].clone(),
+            is_error: result["isError"].as_bool().unwrap(),
+            inverse: result["_meta"]["anyturn.dev/inverse"].clone(),
         }
+    }
+
+    /// Calls a tool with this in `_meta`, and returns the protocol's message.
+    pub async fn call_with(&self, user: &str, mut meta: Value, tool: &str, arguments: Value) -> Value {
+        meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
         let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let request = Request::post("/mcp")
@@ -114,16 +128,7 @@ impl Server {
         let (head, body) = serve(&self.tasks, request).await.into_parts();
         let body: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
         assert_eq!(head.status, 200, "{body}");
-        let result = &body["result"];
-        Said {
-            text: result["content"][0]["text"]
-                .as_str()
-                .unwrap_or_else(|| panic!("{body}"))
-                .to_owned(),
-            structured: result["structuredContent"].clone(),
-            is_error: result["isError"].as_bool().unwrap(),
-            inverse: result["_meta"]["anyturn.dev/inverse"].clone(),
-        }
+        body
     }
 
     /// Calls a tool as Ann, without a key; it must succeed.
