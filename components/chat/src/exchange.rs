@@ -150,7 +150,7 @@ impl<'a, P: Platform> Exchange<'a, P> {
     }
 
     /// Counts the request against its user's limit, in one commit with further writes to and queries of the user's
-    /// scope.
+    /// shard.
     ///
     /// # Errors
     /// 429, and then the writes have happened; 503 when the store is down.
@@ -161,7 +161,7 @@ impl<'a, P: Platform> Exchange<'a, P> {
         queries: Vec<Query>,
     ) -> Result<Vec<Found>, Problem> {
         if let Some(limit) = caller.limit {
-            writes.insert(0, limit.write());
+            writes.insert(0, limit.write(scope::rate(caller.user())));
         }
         if writes.is_empty() && queries.is_empty() {
             return Ok(Vec::new());
@@ -169,7 +169,7 @@ impl<'a, P: Platform> Exchange<'a, P> {
         let done = self
             .platform
             .store()
-            .commit(&scope::user(caller.user()), writes, queries)
+            .commit(&scope::shard(caller.user()), writes, queries)
             .await?;
         if let (Some(limit), Some(Written::Counter(counter))) = (caller.limit, done.written.first()) {
             let verdict = limit.judge(*counter);

@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use anyturn_engine::Assistant;
 use anyturn_engine::port::{
-    Caller, Effect, EffectClass, Example, Inverse, Invocation, ToolDefinition, ToolError, ToolOutcome, Tools,
+    Caller, Checked, Effect, EffectClass, Example, Inverse, Invocation, ToolDefinition, ToolError,
+    ToolOutcome, Tools,
 };
 use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transport};
 use anyturn_mcp::{Annotations, Implementation, Tool};
@@ -168,6 +169,7 @@ impl<P: Platform> Tools for Servers<P> {
             tool,
             arguments,
             idempotency_key,
+            not_after: _,
         } = call;
         let arguments = serde_json::value::to_raw_value(&arguments)
             .map_err(|error| ToolError::NotRun(format!("the arguments cannot be written: {error}")))?;
@@ -198,6 +200,11 @@ impl<P: Platform> Tools for Servers<P> {
                 title: inverse.title,
             }),
         })
+    }
+
+    async fn check(&self, _: &str, _: &Caller, _: Invocation) -> Result<Checked, ToolError> {
+        // No tool is listed as verifiable.
+        Ok(Checked::Unknown)
     }
 }
 

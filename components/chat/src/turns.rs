@@ -62,7 +62,7 @@ pub struct Admitted<P> {
     request: TurnRequest,
 }
 
-/// Counts the request and lists its session, in one commit on the user's scope.
+/// Counts the request and lists its session, in one commit on the user's shard.
 ///
 /// # Errors
 /// 429 and 503.
@@ -73,10 +73,11 @@ pub async fn admit<P: Platform>(
     request: TurnRequest,
 ) -> Result<Admitted<P>, Problem> {
     let now = exchange.platform.environment().now();
+    let user = caller.user();
     let writes = match &request.session {
-        SessionTarget::New { id } | SessionTarget::Either { id } => session_index::touch(id, now, true),
-        SessionTarget::Existing { id } => session_index::touch(id, now, false),
-        SessionTarget::Detached { .. } => Vec::new(),
+        SessionTarget::New { id } | SessionTarget::Either { id } => session_index::touch(user, id, now, true),
+        SessionTarget::Existing { id } => session_index::touch(user, id, now, false),
+        SessionTarget::Detached { id, .. } => session_index::touch_detached(user, id, now),
     };
     let counted = exchange.count(caller, writes, Vec::new()).await;
     let admitted = Admitted {
@@ -175,8 +176,8 @@ impl Listed {
     fn of(request: &TurnRequest) -> Self {
         Self(match &request.session {
             SessionTarget::New { id } => Some((
-                anyturn_engine::scope::user(&request.user),
-                session_index::remove(id),
+                anyturn_engine::scope::shard(&request.user),
+                session_index::remove(&request.user, id),
             )),
             _ => None,
         })
@@ -300,6 +301,8 @@ pub fn problem(error: TurnError) -> Problem {
                 .with("turn", turn)
                 .header(http::header::RETRY_AFTER, seconds(retry_after))
         }
+        TurnError::UnknownTurn => Problem::new(Kind::UnknownSession, detail),
+        TurnError::LaterVersion(_) => Problem::new(Kind::StoreUnavailable, detail),
         TurnError::KeyReused => Problem::new(Kind::IdempotencyMismatch, detail),
         TurnError::InvalidMessage(_) => Problem::message("/message", detail),
         TurnError::Store(error) => error.into(),

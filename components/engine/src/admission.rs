@@ -12,7 +12,7 @@ use crate::conversation::{Conversation, End, Progress};
 use crate::engine::Settings;
 use crate::id;
 use crate::journal::writer::LARGEST_ENTRY;
-use crate::journal::{Entry, Key, Record, TurnStarted, VERSION, unreadable};
+use crate::journal::{Entry, Key, ReadError, Record, TurnStarted, VERSION, unreadable};
 use crate::loading::{self, Loaded};
 use crate::port::Environment;
 use crate::scope;
@@ -86,7 +86,7 @@ pub(crate) struct KeyDocument {
 }
 
 impl KeyDocument {
-    fn decode(bytes: &[u8]) -> Result<KeyDocument, Error> {
+    fn decode(bytes: &[u8]) -> Result<KeyDocument, ReadError> {
         serde_json::from_slice(bytes)
             .map_err(|problem| unreadable("the record of an idempotency key", bytes, Some(problem)))
     }
@@ -174,7 +174,7 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
                         return Ok(admitted);
                     }
                     match self.on_busy {
-                        OnBusy::Reject => return Err(busy(&lease)),
+                        _ => return Err(busy(&lease)),
                     }
                 }
                 Error::Conflict {

@@ -8,7 +8,8 @@
 //! kind = "agent"                        # a model that may call tools, until it answers
 //! greeting = "What is there to do?"     # what the chat page shows first
 //! suggestions = ["What is due today?"]  # and offers to say
-//! on_busy = "reject"                    # a message while another one is answered: refused
+//! on_busy = "reject"                    # a message while another one is answered: refused, or "enqueue" (waits
+//!                                       # for it), "interrupt" (stops it), "rollback" (stops and undoes it)
 //!
 //! # What the model is told first. {{date}}, {{weekday}}, {{time}} and {{timezone}} stand for the user's own.
 //! prompt = "You keep a to-do list. Today is {{weekday}}, {{date}}."
@@ -49,6 +50,7 @@ mod schema;
 
 use crate::port::ModelOptions;
 use crate::time::Local;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// An assistant, as its file describes it.
@@ -89,11 +91,29 @@ pub enum Kind {
     Agent,
 }
 
-/// What happens to a message while another one of the same conversation is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens to a message while another one of the same conversation is answered. In no case do the two mix:
+/// a turn's entries are never parted by another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnBusy {
     /// It is refused: [`crate::TurnError::Busy`].
     Reject,
+    /// It is answered when those before it are.
+    Enqueue,
+    /// The running turn is stopped, then it is answered. What was said and done until then stands.
+    Interrupt,
+    /// The running turn is stopped, what it did is undone as far as it can be, and then it is answered.
+    Rollback,
+}
+
+impl OnBusy {
+    /// The policies, by the names that files and requests have for them.
+    pub const NAMES: [(&'static str, OnBusy); 4] = [
+        ("reject", OnBusy::Reject),
+        ("enqueue", OnBusy::Enqueue),
+        ("interrupt", OnBusy::Interrupt),
+        ("rollback", OnBusy::Rollback),
+    ];
 }
 
 /// What the model is told first.

@@ -371,20 +371,20 @@ fn fingerprint(request: &TurnRequest) -> String {
 
 /// Tells the listener of a turn that has ended already.
 fn retell(turn: &Turn, sink: &impl Sink) {
-    let mut kinds = vec![EventKind::TurnStarted {
+    let mut kinds = vec![EventKind::TurnStarted(crate::event::TurnStarted {
         session: turn.session.clone(),
         turn: turn.turn.clone(),
         assistant: turn.assistant.clone(),
         created_at: turn.created_at,
-    }];
+    })];
     for call in &turn.tool_calls {
-        kinds.push(EventKind::ToolStarted {
+        kinds.push(EventKind::ToolStarted(crate::event::ToolStarted {
             id: call.id.clone(),
             tool: call.tool.clone(),
             title: call.tool.clone(),
             server: call.server.clone(),
             arguments: call.arguments.clone(),
-        });
+        }));
         kinds.push(EventKind::ToolFinished(call.clone()));
     }
     if !turn.message.content.is_empty() {
@@ -398,8 +398,11 @@ fn retell(turn: &Turn, sink: &impl Sink) {
     });
     for (n, kind) in (0..).zip(kinds) {
         sink.emit(Event {
-            turn: turn.turn.clone(),
-            n,
+            id: crate::event::EventId {
+                turn: turn.turn.clone(),
+                epoch: 0,
+                n,
+            },
             kind,
         });
     }

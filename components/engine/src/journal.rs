@@ -255,7 +255,7 @@ impl Entry {
     }
 
     /// Reads an entry; `position` is where it stands, for the error.
-    pub(crate) fn decode(bytes: &[u8], position: u64) -> Result<Entry, Error> {
+    pub(crate) fn decode(bytes: &[u8], position: u64) -> Result<Entry, ReadError> {
         let problem = match serde_json::from_slice::<Entry>(bytes) {
             Ok(entry) if entry.v <= VERSION => return Ok(entry),
             Ok(_) => None,
@@ -265,19 +265,53 @@ impl Entry {
     }
 }
 
+/// What a later version of anyturn wrote, and this one cannot read: nothing is done with it, so that nothing is
+/// lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{what} was written by a later version of anyturn (schema {schema}; this one reads up to {VERSION}): update this instance"
+)]
+pub struct LaterVersion {
+    /// What it is, for people.
+    pub what: String,
+    /// The schema that it needs.
+    pub schema: u32,
+}
+
+/// Why something stored could not be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The store failed, or what it holds is damaged.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// A later version wrote it.
+    #[error(transparent)]
+    Later(#[from] LaterVersion),
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(error) => error,
+            ReadError::Later(later) => Error::Corrupt(later.to_string()),
+        }
+    }
+}
+
 /// Why something stored cannot be read.
-pub(crate) fn unreadable(what: &str, bytes: &[u8], problem: Option<serde_json::Error>) -> Error {
+pub(crate) fn unreadable(what: &str, bytes: &[u8], problem: Option<serde_json::Error>) -> ReadError {
     #[derive(Deserialize)]
     struct Header {
         v: u32,
     }
-    Error::Corrupt(match (serde_json::from_slice::<Header>(bytes), problem) {
-        (Ok(Header { v }), _) if v > VERSION => format!(
-            "{what} was written by a later version of anyturn (schema {v}; this one reads up to {VERSION}): update this instance"
-        ),
-        (_, Some(problem)) => format!("{what} is damaged: {problem}"),
-        (_, None) => format!("{what} is damaged"),
-    })
+    match (serde_json::from_slice::<Header>(bytes), problem) {
+        (Ok(Header { v }), _) if v > VERSION => ReadError::Later(LaterVersion {
+            what: what.to_owned(),
+            schema: v,
+        }),
+        (_, Some(problem)) => Error::Corrupt(format!("{what} is damaged: {problem}")).into(),
+        (_, None) => Error::Corrupt(format!("{what} is damaged")).into(),
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -317,9 +351,10 @@ mod tests {
             r#"{"v":2,"at":7,"turn":"turn_1","what":{"gate-opened":{"hash":"…"}}}"#,
             r#"{"v":2,"at":7,"turn":"turn_1","what":{"turn-finished":{}}}"#,
         ] {
-            let Err(Error::Corrupt(reason)) = Entry::decode(later.as_bytes(), 41) else {
+            let Err(ReadError::Later(refused)) = Entry::decode(later.as_bytes(), 41) else {
                 panic!("{later}")
             };
+            let reason = refused.to_string();
             assert!(
                 reason.contains("journal entry 41") && reason.contains("schema 2"),
                 "{reason}"
@@ -332,7 +367,7 @@ mod tests {
         let added = r#"{"v":1,"at":7,"turn":"t","what":{"turn-finished":{"new":1}},"more":true}"#;
         assert!(Entry::decode(added.as_bytes(), 0).is_ok());
         let unknown = r#"{"v":1,"at":7,"turn":"t","what":{"turn-danced":{}}}"#;
-        let Err(Error::Corrupt(reason)) = Entry::decode(unknown.as_bytes(), 3) else {
+        let Err(ReadError::Store(Error::Corrupt(reason))) = Entry::decode(unknown.as_bytes(), 3) else {
             panic!()
         };
         assert!(reason.starts_with("journal entry 3 is damaged"), "{reason}");

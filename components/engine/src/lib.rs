@@ -15,6 +15,7 @@
 mod admission;
 mod agent;
 pub mod assistant;
+mod attach;
 mod catalog;
 mod conversation;
 mod engine;
@@ -24,18 +25,22 @@ mod journal;
 mod json_schema;
 mod loading;
 pub mod port;
+mod register;
 mod run;
 pub mod scope;
 pub mod session;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod time;
 mod turn;
 
-pub use assistant::{Assistant, AssistantError, Assistants, LoadError};
+pub use assistant::{Assistant, AssistantError, Assistants, LoadError, OnBusy};
+pub use attach::Stopping;
 pub use engine::{Engine, Settings};
-pub use event::{Event, EventKind};
-pub use journal::{Failure, FailureKind};
+pub use event::{Event, EventId, EventKind, NoEventId, ToolStarted, TurnStarted};
+pub use journal::{Failure, FailureKind, LaterVersion};
 pub use session::{Page, Session, SessionHead, SessionMessage, index as session_index};
+pub use sweep::Swept;
 pub use time::{Local, Timestamp};
 pub use turn::{Reply, SessionTarget, ToolCallReport, Turn, TurnError, TurnRequest, TurnState};

@@ -1,7 +1,7 @@
 //! Reads conversations: the snapshot and what the journal has after it, or all of the journal.
 
 use crate::conversation::{Conversation, End, Progress, Snapshot};
-use crate::journal::{Entry, Record};
+use crate::journal::{Entry, ReadError, Record};
 use crate::scope;
 use anyturn_state::{Error, Found, JournalSlice, Position, Query, Store};
 
@@ -31,7 +31,7 @@ pub(crate) async fn load(
     store: &impl Store,
     conversation_scope: &str,
     found: impl IntoIterator<Item = Found>,
-) -> Result<Loaded, Error> {
+) -> Result<Loaded, ReadError> {
     let mut snapshot: Option<Snapshot> = None;
     let mut slice = JournalSlice::default();
     for found in found {
@@ -74,7 +74,7 @@ pub(crate) async fn turn_at(
     conversation_scope: &str,
     first: u64,
     turn: &str,
-) -> Result<Option<Progress>, Error> {
+) -> Result<Option<Progress>, ReadError> {
     let mut conversation = Conversation::default();
     let mut position = first;
     loop {

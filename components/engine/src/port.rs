@@ -282,6 +282,8 @@ pub enum EffectClass {
     Read,
     /// The same idempotency key takes effect once: run it again with the same key.
     Idempotent,
+    /// The server tells whether a call with this key happened ([`Tools::check`]): ask, and run it if it did not.
+    Verifiable,
     /// Never run it again by itself.
     Unprotected,
 }
@@ -295,6 +297,22 @@ pub struct Invocation {
     pub arguments: Value,
     /// The same for every try of this call, and for no other call.
     pub idempotency_key: String,
+    /// The last moment at which the call may take effect, in milliseconds since the Unix epoch by the store's
+    /// clock; 0 is none. After it another instance may have the turn, and must find the effect done or never to
+    /// come. A server that keeps its effects in the same store puts it into the effect's commit
+    /// ([`anyturn_state::Write::NotAfter`]).
+    pub not_after: u64,
+}
+
+/// What became of a call whose answer got lost.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Checked {
+    /// It took effect; this is what it answered.
+    Happened(ToolOutcome),
+    /// It did not, and never will.
+    NotHappened,
+    /// The server cannot tell.
+    Unknown,
 }
 
 /// What a tool answered.
@@ -356,6 +374,10 @@ pub trait Tools {
 
     /// Calls a tool.
     async fn call(&self, server: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError>;
+
+    /// Asks what became of a call of a tool that is [`EffectClass::Verifiable`]: did a call with this
+    /// idempotency key happen?
+    async fn check(&self, server: &str, caller: &Caller, call: Invocation) -> Result<Checked, ToolError>;
 }
 
 // ---- time, randomness, listeners --------------------------------------------------------------------

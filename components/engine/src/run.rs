@@ -146,12 +146,12 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             let closed = run.entry(progress.turn, Record::TurnAbandoned {});
             run.write(closed).map_err(|error| run.turn_error(error))?;
         }
-        run.emit(EventKind::TurnStarted {
+        run.emit(EventKind::TurnStarted(crate::event::TurnStarted {
             session: run.caller.session.clone(),
             turn: run.turn.clone(),
             assistant: assistant.name.clone(),
             created_at: Timestamp(run.progress(|progress| progress.at)),
-        });
+        }));
         Ok(run)
     }
 
@@ -221,8 +221,11 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
         let n = self.events.get();
         self.events.set(n + 1);
         self.sink.emit(Event {
-            turn: self.turn.clone(),
-            n,
+            id: crate::event::EventId {
+                turn: self.turn.clone(),
+                epoch: 0,
+                n,
+            },
             kind,
         });
     }

@@ -1,8 +1,8 @@
 //! Where things lie in the store: scopes and names.
 //!
 //! Scopes and names are restricted to a small alphabet (`wit/state/state.wit`, "Limits"); ids of users and of
-//! sessions come from outside and are not. [`conversation`] and [`user`] escape them, so that no two ids
-//! share a scope and no id reaches into another user's.
+//! sessions come from outside and are not. They are escaped wherever they become part of one, so that no two ids
+//! share a scope or a name and no id reaches into another user's.
 
 use sha2::{Digest, Sha256};
 
@@ -12,25 +12,73 @@ pub const TURNS: &str = "turns";
 pub const SNAPSHOT: &str = "snapshot";
 /// The lease of whoever runs a turn.
 pub const TURN: &str = "turn";
-/// The index of a user's sessions, in the user's scope.
-pub const SESSIONS: &str = "sessions";
+/// The document that names the turn of a conversation that has begun and not ended, whether or not anybody runs
+/// it: nothing else begins before it has ended.
+pub const UNFINISHED: &str = "unfinished";
+/// The journal of messages that wait for their turn; its checkpoint is at the next one. There is none when
+/// nobody waits.
+pub const QUEUE: &str = "queue";
+/// The index of running turns, in a shard's scope.
+pub const RUNNING: &str = "running";
+
+/// How many scopes share what is kept of all users.
+pub const SHARDS: u8 = 16;
 
 /// The longest escaped id; longer ones are hashed.
 const LONGEST: usize = 200;
+
+/// The longest name that the store takes.
+const LONGEST_NAME: usize = 256;
 
 /// The scope of one conversation of a user. Another user's session of the same id is another scope.
 pub fn conversation(user: &str, session: &str) -> String {
     format!("conversation/{}/{}", escape(user), escape(session))
 }
 
-/// The scope of what belongs to a user: the rate counter and the index of sessions.
-pub fn user(user: &str) -> String {
-    format!("user/{}", escape(user))
+/// The scope of what is kept of a user: the rate counter, the index of sessions, and the register of running
+/// turns. Many users share one of [`SHARDS`], so that whoever looks for lost turns looks into a few scopes only.
+pub fn shard(user: &str) -> String {
+    let hash = Sha256::digest(user.as_bytes());
+    numbered_shard(hash.first().map_or(0, |byte| byte % SHARDS))
 }
 
-/// A session's member in the index [`SESSIONS`].
+/// One of the [`SHARDS`].
+pub(crate) fn numbered_shard(number: u8) -> String {
+    format!("shard/{number}")
+}
+
+/// The counter of a user's requests, in the scope [`shard`].
+pub fn rate(user: &str) -> String {
+    format!("rate/{}", escape(user))
+}
+
+/// The index of a user's sessions, in the scope [`shard`].
+pub fn sessions(user: &str) -> String {
+    format!("sessions/{}", escape(user))
+}
+
+/// A session's member in the index [`sessions`].
 pub(crate) fn member(session: &str) -> String {
     escape(session)
+}
+
+/// A conversation's member in the index [`RUNNING`].
+pub(crate) fn running_member(user: &str, session: &str) -> String {
+    let member = format!("{}/{}", escape(user), escape(session));
+    if member.len() > LONGEST_NAME {
+        return format!("=h{}", hex(&Sha256::digest(member.as_bytes())));
+    }
+    member
+}
+
+/// The journal of a turn's events, in the conversation's scope.
+pub(crate) fn events(turn: &str) -> String {
+    format!("events/{}", escape(turn))
+}
+
+/// The journal in which a turn is told to stop, in the conversation's scope.
+pub(crate) fn control(turn: &str) -> String {
+    format!("control/{}", escape(turn))
 }
 
 /// The document of an idempotency key, in the conversation's scope.
@@ -85,7 +133,11 @@ mod tests {
             conversation("ada@example.com", "ses_0a"),
             "conversation/ada@example.com/ses_0a"
         );
-        assert_eq!(user("ü/1"), "user/=c3=bc=2f1");
+        assert_eq!(sessions("ü/1"), "sessions/=c3=bc=2f1");
+        assert_eq!(
+            running_member("ada@example.com", "ses_0a"),
+            "ada@example.com/ses_0a"
+        );
     }
 
     #[test]
@@ -101,6 +153,11 @@ mod tests {
             prop_assert!(scope.len() <= 512);
             prop_assert!(scope.bytes().all(|c| c.is_ascii_alphanumeric() || b"._~:/@+=-".contains(&c)));
             prop_assert_eq!(a == b, escape(&a) == escape(&b));
+            for name in [rate(&a), sessions(&a), running_member(&a, &b), events(&a), control(&a)] {
+                prop_assert!(name.len() <= LONGEST_NAME);
+                prop_assert!(name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._~:/@+=-".contains(&c)));
+            }
+            prop_assert_eq!(a == b, running_member(&a, &b) == running_member(&b, &a));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Timestamp`] is milliseconds since the Unix epoch and is written as RFC 3339 in UTC. Local time comes
 //! from the environment as RFC 3339 text with an offset; [`Local`] takes it apart for prompts.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// Milliseconds since the Unix epoch. Serializes to RFC 3339 in UTC, such as `2026-01-31T09:30:00.125Z`.
@@ -28,6 +28,37 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// Reads what [`Timestamp`] serializes to, and nothing else.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Timestamp::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("a time looks like 2026-01-31T09:30:00.125Z"))
+    }
+}
+
+impl Timestamp {
+    /// The inverse of `Display`.
+    fn parse(text: &str) -> Option<Timestamp> {
+        let field = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+        let days = days(field(0, 4)?, field(5, 7)?, field(8, 10)?)?;
+        let seconds = field(11, 13)? * 3600 + field(14, 16)? * 60 + field(17, 19)?;
+        let moment = Timestamp((days * 86_400 + seconds) * 1000 + field(20, 23)?);
+        // Whatever is not written exactly so, such as 31 February, comes out as something else.
+        (moment.to_string() == text).then_some(moment)
+    }
+}
+
+/// The day, counted from 1970-01-01, of a Gregorian date (the inverse of [`civil`], `days_from_civil`).
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * shifted_month + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
 }
 
 /// The Gregorian date of a day, counted from 1970-01-01 (after H. Hinnant, "chrono-compatible low-level date
@@ -114,6 +145,31 @@ mod tests {
             Timestamp(1_798_761_599_999).to_string(),
             "2026-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn timestamps_read_as_they_were_written_and_nothing_else_does() {
+        for moment in [
+            0,
+            951_827_696_789,
+            951_782_400_000,
+            1_709_164_800_000,
+            1_798_761_599_999,
+        ] {
+            assert_eq!(
+                Timestamp::parse(&Timestamp(moment).to_string()),
+                Some(Timestamp(moment))
+            );
+        }
+        for wrong in [
+            "",
+            "2026-02-31T00:00:00.000Z",
+            "2026-01-31T09:30:00Z",
+            "2026-00-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

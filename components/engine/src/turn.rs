@@ -4,11 +4,11 @@
 //! [`TurnError`] means that nothing became part of the conversation through this request, except where its
 //! variant says otherwise.
 
-use crate::assistant::{AssistantError, LoadError};
-use crate::journal::Failure;
+use crate::assistant::{AssistantError, LoadError, OnBusy};
+use crate::journal::{Failure, LaterVersion, ReadError};
 use crate::port::{FinishReason, Message, ModelOptions, Part, Role, Usage};
 use crate::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a caller wants.
@@ -34,6 +34,8 @@ pub struct TurnRequest {
     pub timezone: Option<String>,
     /// Overrides the assistant's options where it is set.
     pub options: ModelOptions,
+    /// What happens if another turn of the conversation is running; none takes the assistant's policy.
+    pub on_busy: Option<OnBusy>,
 }
 
 /// Which conversation a turn belongs to.
@@ -77,7 +79,7 @@ impl SessionTarget {
 }
 
 /// What came of a turn. Serializes to the JSON answer of the native API.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
     /// The conversation's id.
     pub session: String,
@@ -96,27 +98,47 @@ pub struct Turn {
     /// The model that answered last, as its provider names it; empty when none answered.
     pub model: String,
     /// How the model's last answer ended, for API dialects that tell; not serialized.
-    #[serde(skip)]
+    #[serde(skip, default = "complete")]
     pub finish_reason: FinishReason,
     /// When the turn was admitted.
     pub created_at: Timestamp,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }
 
-/// How a turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+fn complete() -> FinishReason {
+    FinishReason::Stop
+}
+
+/// How far a turn is. What [`crate::Engine::turn`] and [`crate::Engine::attach`] return has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnState {
+    /// It waits for those before it.
+    Queued,
+    /// It has begun and not ended. Its instance may have died; whoever attaches goes on with it.
+    Running,
     /// The assistant answered.
     Finished,
     /// It did not, or not completely; [`Turn::error`] says why.
     Failed,
+    /// Somebody stopped it. What it had said and done until then stands.
+    Stopped,
+}
+
+impl TurnState {
+    /// Whether nothing more will happen in it, unless a failed turn is tried again.
+    pub fn has_ended(self) -> bool {
+        match self {
+            TurnState::Queued | TurnState::Running => false,
+            TurnState::Finished | TurnState::Failed | TurnState::Stopped => true,
+        }
+    }
 }
 
 /// What the assistant said.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     /// Always [`Role::Assistant`].
     pub role: Role,
@@ -125,7 +147,7 @@ pub struct Reply {
 }
 
 /// A tool that was called in a turn.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ToolCallReport {
     /// The call's id.
     pub id: String,
@@ -178,6 +200,12 @@ pub enum TurnError {
         /// Milliseconds after which trying again makes sense.
         retry_after: u64,
     },
+    /// The user has no such turn in this session, or it is too long ago.
+    #[error("there is no such turn; it may be too long ago")]
+    UnknownTurn,
+    /// A later version of anyturn wrote this conversation, and this one cannot read it.
+    #[error(transparent)]
+    LaterVersion(LaterVersion),
     /// The idempotency key was used for a different request.
     #[error("this idempotency key was used for a different request")]
     KeyReused,
@@ -200,6 +228,15 @@ pub enum TurnError {
 impl From<anyturn_state::Error> for TurnError {
     fn from(error: anyturn_state::Error) -> Self {
         TurnError::Store(error)
+    }
+}
+
+impl From<ReadError> for TurnError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(error) => TurnError::Store(error),
+            ReadError::Later(later) => TurnError::LaterVersion(later),
+        }
     }
 }
 

@@ -9,8 +9,6 @@ use anyturn_state::{Counter, Write};
 
 /// Milliseconds in a window.
 const WINDOW: u64 = 60_000;
-/// The counter's name within the user's scope.
-const COUNTER: &str = "rate";
 
 /// How many requests a user may make in a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +21,11 @@ impl RateLimit {
         Self(limit)
     }
 
-    /// Counts one request. The write belongs into the user's scope; its result goes to [`RateLimit::judge`].
+    /// Counts one request on `counter`, which is the user's own. The write's result goes to [`RateLimit::judge`].
     #[must_use]
-    pub fn write(&self) -> Write {
+    pub fn write(&self, counter: String) -> Write {
         Write::Add {
-            counter: COUNTER.to_owned(),
+            counter,
             delta: 1,
             ttl: Some(WINDOW),
         }

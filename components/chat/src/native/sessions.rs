@@ -117,7 +117,7 @@ pub async fn delete<P: Platform>(
     id: &str,
 ) -> Result<Response, Problem> {
     exchange
-        .count(caller, vec![session_index::remove(id)], Vec::new())
+        .count(caller, vec![session_index::remove(caller.user(), id)], Vec::new())
         .await?;
     let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
     if engine.delete_session(caller.user(), id).await? {

@@ -68,14 +68,13 @@ pub async fn answer<P: Platform>(
         title,
         timezone,
         options,
+        on_busy: None,
     };
     let admitted = turns::admit(exchange, caller, files, request).await?;
     if read::wants_events(&exchange.parts.headers) {
         admitted
             .stream(NativeWriter {
                 request_id: exchange.request_id.clone(),
-                next: None,
-                ended: false,
             })
             .await
     } else {
@@ -103,8 +102,8 @@ pub fn idempotency_key<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Option
 
 fn json(turn: &Turn) -> Response {
     let status = match (turn.state, &turn.error) {
-        (TurnState::Finished, _) | (TurnState::Failed, None) => StatusCode::OK,
         (TurnState::Failed, Some(failure)) => failure_kind(failure.kind).status(),
+        _ => StatusCode::OK,
     };
     let mut response = respond::json(status, turn);
     put_names(&mut response, &turn.session, &turn.turn);
@@ -155,49 +154,27 @@ pub fn retry_after(failure: &Failure) -> Option<String> {
 /// Native events: each with an id, so that a client can tell what it has.
 struct NativeWriter {
     request_id: String,
-    /// The turn and the number of the event after the last one.
-    next: Option<(String, u64)>,
-    ended: bool,
 }
 
 impl Writer for NativeWriter {
     fn write(&mut self, event: &Event) -> Option<String> {
-        self.next = Some((event.turn.clone(), event.n + 1));
-        self.ended = matches!(event.kind, EventKind::TurnFinished(_) | EventKind::TurnFailed(_));
         // All keys are strings, so this cannot fail.
         let data = serde_json::to_string(&event.kind).unwrap_or_default();
-        Some(sse::event(&event.id(), event.kind.name(), &data))
+        Some(sse::event(&event.id.to_string(), event.kind.name(), &data))
     }
 
     fn begins(&self, _: &EventKind) -> bool {
         true
     }
 
-    fn end(&mut self, turn: &Turn) -> String {
-        if self.ended {
-            return String::new();
-        }
-        // The turn of an idempotency key that was taken before: there was nothing to listen to.
-        let n = self.next.take().map_or(0, |(_, n)| n);
-        let kind = match turn.state {
-            TurnState::Finished => EventKind::TurnFinished(Box::new(turn.clone())),
-            TurnState::Failed => EventKind::TurnFailed(Box::new(turn.clone())),
-        };
-        self.write(&Event {
-            turn: turn.turn.clone(),
-            n,
-            kind,
-        })
-        .unwrap_or_default()
+    fn end(&mut self, _: &Turn) -> String {
+        // The engine tells every turn's end as an event.
+        String::new()
     }
 
     fn break_off(&mut self, problem: &Problem) -> String {
-        let (turn, n) = self.next.take().unwrap_or_default();
-        sse::event(
-            &format!("{turn}.{n}"),
-            "error",
-            &problem.to_json(&self.request_id),
-        )
+        // Without an id, so that a client which comes back goes on after the last event that it has.
+        format!("event: error\n{}", sse::data(&problem.to_json(&self.request_id)))
     }
 
     fn refuse(&self, _: &Turn) -> Option<Problem> {

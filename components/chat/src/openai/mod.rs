@@ -68,6 +68,7 @@ pub async fn complete<P: Platform>(
         title: None,
         timezone,
         options,
+        on_busy: None,
     };
     let admitted = turns::admit(exchange, caller, files, request).await?;
     if stream {

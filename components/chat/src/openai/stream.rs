@@ -156,7 +156,7 @@ impl ChunkWriter {
 impl Writer for ChunkWriter {
     fn write(&mut self, event: &Event) -> Option<String> {
         match &event.kind {
-            EventKind::TurnStarted { turn, created_at, .. } => Some(self.begin(turn, created_at.0)),
+            EventKind::TurnStarted(started) => Some(self.begin(&started.turn, started.created_at.0)),
             EventKind::TextDelta { text } => {
                 self.told = true;
                 Some(self.delta(
@@ -167,9 +167,9 @@ impl Writer for ChunkWriter {
                     None,
                 ))
             }
-            EventKind::ToolStarted { .. } | EventKind::ToolFinished(_) => None,
+            EventKind::TurnResumed { .. } | EventKind::ToolStarted(_) | EventKind::ToolFinished(_) => None,
             // Told at the very end, when it is known whether it is still to be told by a status.
-            EventKind::TurnFinished(_) | EventKind::TurnFailed(_) => None,
+            EventKind::TurnFinished(_) | EventKind::TurnFailed(_) | EventKind::TurnStopped(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! may change something, all run in the order in which the model wants them.
 
 use super::Agent;
-use crate::event::EventKind;
+use crate::event::{EventKind, ToolStarted};
 use crate::journal::{CallOutcome, Record, ToolFinished, ToolIntended};
 use crate::json_schema;
 use crate::port::{
@@ -129,13 +129,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment, K: Sink> Agent<'_, S, M, T, E
             Ok(intended) => (intended.title.clone(), intended.server.clone()),
             Err(_) => (call.name.clone(), String::new()),
         };
-        self.run.emit(EventKind::ToolStarted {
+        self.run.emit(EventKind::ToolStarted(ToolStarted {
             id: call.id.clone(),
             tool: call.name.clone(),
             title,
             server,
             arguments: self.run.progress(|progress| progress.report(call).arguments),
-        });
+        }));
         let finished = |outcome| ToolFinished {
             step: step.clone(),
             call: call.id.clone(),
@@ -175,6 +175,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment, K: Sink> Agent<'_, S, M, T, E
                 tool: intended.tool.clone(),
                 arguments: intended.arguments.clone(),
                 idempotency_key: key.clone(),
+                not_after: 0,
             };
             match self.tools.call(&intended.server, &caller, invocation).await {
                 Ok(outcome) => return CallOutcome::Answered(self.cut(outcome)),

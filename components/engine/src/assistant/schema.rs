@@ -45,7 +45,7 @@ fn assistant(file: &str, mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let greeting = table.text(findings, "greeting");
     let suggestions = table.texts(findings, "suggestions");
     let on_busy = table
-        .word(findings, "on_busy", &[("reject", OnBusy::Reject)])
+        .word(findings, "on_busy", &OnBusy::NAMES)
         .unwrap_or(OnBusy::Reject);
     let prompt = prompt(&mut table, findings);
     let (purpose, options) = model(table.table(findings, "model"), findings);

@@ -1,9 +1,10 @@
-//! The index of a user's sessions, in the user's scope: members ordered by when they were last used.
+//! The index of a user's sessions, in the user's shard: members ordered by when they were last used.
 //!
-//! Its writes belong into the commit that the front makes on the user's scope anyway (the rate counter), so
-//! that they cost no round trip. They need nothing but the session's id: what else a list shows is in the
-//! conversation itself.
+//! Its writes belong into the commit that the front makes on the shard anyway (the rate counter), so that they
+//! cost no round trip. With them goes the entry in the register of running turns, by which a turn is found whose
+//! instance died. They need nothing but ids: what else a list shows is in the conversation itself.
 
+use crate::register;
 use crate::scope;
 use anyturn_state::{Member, Write};
 
@@ -11,39 +12,43 @@ use anyturn_state::{Member, Write};
 /// assistant can give its sessions. 30 days, in milliseconds.
 pub const LONGEST_TTL: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// The writes for the scope [`scope::user`] that list a session as used `now` (milliseconds since the epoch).
+/// The writes for the scope [`scope::shard`] before a turn: they list the session as used `now` (milliseconds
+/// since the epoch) and the conversation as one to be looked at should the turn's instance die.
 ///
 /// `new`: the request may create the session. If it is refused then, apply [`remove`].
-pub fn touch(session: &str, now: u64, new: bool) -> Vec<Write> {
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let put = Write::IndexPut {
-        index: scope::SESSIONS.to_owned(),
-        member: scope::member(session),
-        score: now,
-        value: if scope::member(session) == session {
-            Vec::new()
-        } else {
-            session.as_bytes().to_vec()
+pub fn touch(user: &str, session: &str, now: u64, new: bool) -> Vec<Write> {
+    let mut writes = vec![
+        Write::IndexPut {
+            index: scope::sessions(user),
+            member: scope::member(session),
+            score: register::score(now),
+            value: if scope::member(session) == session {
+                Vec::new()
+            } else {
+                session.as_bytes().to_vec()
+            },
+            only_existing: !new,
         },
-        only_existing: !new,
-    };
-    if !new {
-        return vec![put];
+        register::enter(user, session, now),
+    ];
+    if new {
+        writes.push(Write::IndexTrim {
+            index: scope::sessions(user),
+            below: register::score(now.saturating_sub(LONGEST_TTL)),
+        });
     }
-    let below = now.saturating_sub(i64::try_from(LONGEST_TTL).unwrap_or(i64::MAX));
-    vec![
-        put,
-        Write::IndexTrim {
-            index: scope::SESSIONS.to_owned(),
-            below,
-        },
-    ]
+    writes
 }
 
-/// The write for the scope [`scope::user`] that takes a session from the list.
-pub fn remove(session: &str) -> Write {
+/// The same for a turn of [`crate::SessionTarget::Detached`], which no list shows.
+pub fn touch_detached(user: &str, session: &str, now: u64) -> Vec<Write> {
+    vec![register::enter(user, session, now)]
+}
+
+/// The write for the scope [`scope::shard`] that takes a session from the list.
+pub fn remove(user: &str, session: &str) -> Write {
     Write::IndexRemove {
-        index: scope::SESSIONS.to_owned(),
+        index: scope::sessions(user),
         member: scope::member(session),
     }
 }

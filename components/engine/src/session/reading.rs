@@ -130,13 +130,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         limit: u32,
     ) -> Result<(Vec<SessionHead>, Option<u32>), Error> {
         let limit = if limit == 0 { SESSIONS } else { limit.min(SESSIONS) };
-        let scope = scope::user(user);
+        let (scope, index) = (scope::shard(user), scope::sessions(user));
         let mut heads = Vec::new();
         let mut offset = offset;
         for _ in 0..TRIES {
             let wanted = limit.saturating_sub(u32::try_from(heads.len()).unwrap_or(u32::MAX));
             let query = Query::Index {
-                index: scope::SESSIONS.to_owned(),
+                index: index.clone(),
                 min: 0,
                 max: i64::try_from(anyturn_state::limits::MAX_INTEGER).unwrap_or(i64::MAX),
                 descending: true,
@@ -157,7 +157,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                         offset = offset.saturating_add(1);
                     }
                     None => expired.push(Write::IndexRemove {
-                        index: scope::SESSIONS.to_owned(),
+                        index: index.clone(),
                         member: member.member,
                     }),
                 }
@@ -203,6 +203,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 document: scope::SNAPSHOT.to_owned(),
                 expected: ExpectedVersion::Any,
             },
+            Write::Delete {
+                document: scope::UNFINISHED.to_owned(),
+                expected: ExpectedVersion::Any,
+            },
+            Write::DeleteJournal(scope::QUEUE.to_owned()),
         ];
         let scope = scope::conversation(user, session);
         let existed = match self.store.commit(&scope, writes, Vec::new()).await {
@@ -212,8 +217,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         self.store
             .commit(
-                &scope::user(user),
-                vec![session_index::remove(session)],
+                &scope::shard(user),
+                vec![session_index::remove(user, session)],
                 Vec::new(),
             )
             .await?;

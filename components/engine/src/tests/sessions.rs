@@ -13,9 +13,13 @@ fn list(world: &World, offset: u32, limit: u32) -> (Vec<String>, Option<u32>) {
 
 /// What the front does before a turn: it lists the session as used.
 fn touch(world: &World, session: &str, new: bool) {
-    let writes = index::touch(session, world.clock().now(), new);
+    let writes = index::touch("ada", session, world.clock().now(), new);
     world
-        .run(world.store.commit(&crate::scope::user("ada"), writes, Vec::new()))
+        .run(
+            world
+                .store
+                .commit(&crate::scope::shard("ada"), writes, Vec::new()),
+        )
         .unwrap();
 }
 
@@ -171,11 +175,11 @@ fn a_session_that_was_not_made_after_all_is_not_listed() {
     assert_eq!(list(&world, 0, 9).0, [""; 0]);
     touch(&world, "s2", true);
     world
-        .run(
-            world
-                .store
-                .commit(&crate::scope::user("ada"), vec![index::remove("s2")], Vec::new()),
-        )
+        .run(world.store.commit(
+            &crate::scope::shard("ada"),
+            vec![index::remove("ada", "s2")],
+            Vec::new(),
+        ))
         .unwrap();
     assert_eq!(list(&world, 0, 9).0, [""; 0]);
 }

@@ -261,9 +261,10 @@ fn a_journal_of_a_later_version_is_refused_by_name() {
             Vec::new(),
         ))
         .unwrap();
-    let Err(TurnError::Store(Error::Corrupt(reason))) = world.turn(say("again")) else {
+    let Err(refused @ TurnError::LaterVersion(_)) = world.turn(say("again")) else {
         panic!()
     };
+    let reason = refused.to_string();
     assert!(
         reason.contains("journal entry 3") && reason.contains("update this instance"),
         "{reason}"

@@ -231,6 +231,7 @@ pub(super) fn say(text: &str) -> TurnRequest {
         title: None,
         timezone: None,
         options: ModelOptions::default(),
+        on_busy: None,
     }
 }
 
@@ -379,5 +380,9 @@ impl Tools for RecordingTools {
             content,
             ..ToolOutcome::default()
         }))
+    }
+
+    async fn check(&self, _: &str, _: &Caller, _: Invocation) -> Result<Checked, ToolError> {
+        Ok(Checked::Unknown)
     }
 }

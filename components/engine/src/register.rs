@@ -1,0 +1,73 @@
+//! The register of running turns, in the shards: which conversations to look at, and when.
+//!
+//! A request enters its conversation before its turn is admitted, in a commit that is made anyway. Nothing is
+//! removed when a turn ends: whoever looks for lost turns ([`crate::Engine::sweep`]) looks when the entry is due,
+//! drops it if nothing is unfinished there, and comes back later if somebody is at work.
+
+use crate::scope;
+use anyturn_state::{Member, Write};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Milliseconds after which an entered conversation is looked at: longer than a lease that is not renewed, so
+/// that a turn which lives is rarely looked at in vain.
+const LOOK_AFTER: u64 = 6_000;
+
+/// Whose conversation it is, where the member's name does not say so itself.
+#[derive(Serialize, Deserialize)]
+struct Named<'a> {
+    user: Cow<'a, str>,
+    session: Cow<'a, str>,
+}
+
+/// A time as a score.
+pub(crate) fn score(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds).unwrap_or(i64::MAX)
+}
+
+/// The write that enters a conversation `now`.
+pub(crate) fn enter(user: &str, session: &str, now: u64) -> Write {
+    let member = scope::running_member(user, session);
+    let plain = member.split_once('/') == Some((user, session));
+    let named = || Named {
+        user: user.into(),
+        session: session.into(),
+    };
+    Write::IndexPut {
+        index: scope::RUNNING.to_owned(),
+        member,
+        score: score(now.saturating_add(LOOK_AFTER)),
+        value: if plain {
+            Vec::new()
+        } else {
+            // Two texts always become JSON; if they did not, the entry would be dropped as unreadable.
+            serde_json::to_vec(&named()).unwrap_or_default()
+        },
+        only_existing: false,
+    }
+}
+
+/// The user and the session of an entry; `None` if it is none of ours.
+pub(crate) fn conversation(member: &Member) -> Option<(String, String)> {
+    if member.value.is_empty() {
+        let (user, session) = member.member.split_once('/')?;
+        return Some((user.to_owned(), session.to_owned()));
+    }
+    let Named { user, session } = serde_json::from_slice(&member.value).ok()?;
+    Some((user.into_owned(), session.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_entry_names_its_conversation(user in ".{0,250}", session in ".{0,250}") {
+            let Write::IndexPut { member, score, value, .. } = enter(&user, &session, 7) else { panic!() };
+            prop_assert!(value.len() <= 4096);
+            prop_assert_eq!(conversation(&Member { member, score, value }), Some((user, session)));
+        }
+    }
+}
