@@ -12,8 +12,10 @@
 
 pub(crate) mod log;
 
+use crate::gate::Gate;
 use crate::time::Timestamp;
 use crate::turn::{ToolCallReport, Turn};
+use crate::undo::UndoReport;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -104,12 +106,20 @@ pub enum EventKind {
     ToolStarted(ToolStarted),
     /// A tool has answered, or will not.
     ToolFinished(ToolCallReport),
+    /// A call waits for a decision.
+    GateOpened(Box<Gate>),
+    /// A decision was taken, or nobody took it in time.
+    GateDecided(Box<Gate>),
+    /// What was to be undone is, or not.
+    UndoFinished(UndoReport),
     /// The turn is finished. The last event.
     TurnFinished(Box<Turn>),
     /// The turn failed. The last event.
     TurnFailed(Box<Turn>),
     /// The turn was stopped. The last event.
     TurnStopped(Box<Turn>),
+    /// The turn waits for decisions. The last event until they are taken; then the same turn's go on.
+    TurnWaiting(Box<Turn>),
 }
 
 /// A turn was admitted.
@@ -149,23 +159,31 @@ impl EventKind {
             EventKind::TextDelta { .. } => "text.delta",
             EventKind::ToolStarted(_) => "tool.started",
             EventKind::ToolFinished(_) => "tool.finished",
+            EventKind::GateOpened(_) => "gate.opened",
+            EventKind::GateDecided(_) => "gate.decided",
+            EventKind::UndoFinished(_) => "undo.finished",
             EventKind::TurnFinished(_) => "turn.finished",
             EventKind::TurnFailed(_) => "turn.failed",
             EventKind::TurnStopped(_) => "turn.stopped",
+            EventKind::TurnWaiting(_) => "turn.waiting",
         }
     }
 
     /// The report of the turn, in the event that ends it.
     pub fn end(&self) -> Option<&Turn> {
         match self {
-            EventKind::TurnFinished(turn) | EventKind::TurnFailed(turn) | EventKind::TurnStopped(turn) => {
-                Some(turn)
-            }
+            EventKind::TurnFinished(turn)
+            | EventKind::TurnFailed(turn)
+            | EventKind::TurnStopped(turn)
+            | EventKind::TurnWaiting(turn) => Some(turn),
             EventKind::TurnStarted(_)
             | EventKind::TurnResumed { .. }
             | EventKind::TextDelta { .. }
             | EventKind::ToolStarted(_)
-            | EventKind::ToolFinished(_) => None,
+            | EventKind::ToolFinished(_)
+            | EventKind::GateOpened(_)
+            | EventKind::GateDecided(_)
+            | EventKind::UndoFinished(_) => None,
         }
     }
 }

@@ -16,10 +16,12 @@ mod admission;
 mod agent;
 pub mod assistant;
 mod attach;
+pub mod audit;
 mod catalog;
 mod conversation;
 mod engine;
 mod event;
+pub mod gate;
 mod id;
 mod journal;
 mod json_schema;
@@ -34,13 +36,19 @@ mod sweep;
 mod tests;
 mod time;
 mod turn;
+pub mod undo;
 
 pub use assistant::{Assistant, AssistantError, Assistants, LoadError, OnBusy};
 pub use attach::Stopping;
 pub use engine::{Engine, Settings};
 pub use event::{Event, EventId, EventKind, NoEventId, ToolStarted, TurnStarted};
+pub use gate::{
+    DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, GateState, Verdict,
+};
 pub use journal::{Failure, FailureKind, LaterVersion};
+pub use session::fork::{ForkError, ForkRequest};
 pub use session::{Page, Session, SessionHead, SessionMessage, index as session_index};
 pub use sweep::Swept;
 pub use time::{Local, Timestamp};
 pub use turn::{Reply, SessionTarget, ToolCallReport, Turn, TurnError, TurnRequest, TurnState};
+pub use undo::{UndoError, UndoItem, UndoOffer, UndoReport, UndoRequest};

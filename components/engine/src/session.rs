@@ -1,5 +1,6 @@
 //! Sessions as their user sees them: what was said, which there are, and forgetting one.
 
+pub mod fork;
 pub mod index;
 mod reading;
 

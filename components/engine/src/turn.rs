@@ -5,9 +5,11 @@
 //! variant says otherwise.
 
 use crate::assistant::{AssistantError, LoadError, OnBusy};
+use crate::gate::Gate;
 use crate::journal::{Failure, LaterVersion, ReadError};
 use crate::port::{FinishReason, Message, ModelOptions, Part, Role, Usage};
 use crate::time::Timestamp;
+use crate::undo::{UndoOffer, UndoReport};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,6 +95,12 @@ pub struct Turn {
     pub message: Reply,
     /// The tools that were called, in their order.
     pub tool_calls: Vec<ToolCallReport>,
+    /// The calls that wait for decisions, and those that did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// What came of it, if it was a turn that undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoReport>,
     /// What all model calls of the turn took.
     pub usage: Usage,
     /// The model that answered last, as its provider names it; empty when none answered.
@@ -125,14 +133,18 @@ pub enum TurnState {
     Failed,
     /// Somebody stopped it. What it had said and done until then stands.
     Stopped,
+    /// Calls of it wait for decisions ([`Turn::gates`]). When all are taken, it goes on; nobody runs it until
+    /// then, and the conversation can go on without it.
+    Waiting,
 }
 
 impl TurnState {
-    /// Whether nothing more will happen in it, unless a failed turn is tried again.
+    /// Whether nothing more will happen in it, unless a failed turn is tried again or somebody decides what a
+    /// turn waits for.
     pub fn has_ended(self) -> bool {
         match self {
             TurnState::Queued | TurnState::Running => false,
-            TurnState::Finished | TurnState::Failed | TurnState::Stopped => true,
+            TurnState::Finished | TurnState::Failed | TurnState::Stopped | TurnState::Waiting => true,
         }
     }
 }
@@ -161,6 +173,9 @@ pub struct ToolCallReport {
     pub result: Value,
     /// Whether it failed.
     pub is_error: bool,
+    /// How it can be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoOffer>,
 }
 
 /// Why a request did not lead to a turn.

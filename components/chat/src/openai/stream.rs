@@ -167,9 +167,17 @@ impl Writer for ChunkWriter {
                     None,
                 ))
             }
-            EventKind::TurnResumed { .. } | EventKind::ToolStarted(_) | EventKind::ToolFinished(_) => None,
+            EventKind::TurnResumed { .. }
+            | EventKind::ToolStarted(_)
+            | EventKind::ToolFinished(_)
+            | EventKind::GateOpened(_)
+            | EventKind::GateDecided(_)
+            | EventKind::UndoFinished(_) => None,
             // Told at the very end, when it is known whether it is still to be told by a status.
-            EventKind::TurnFinished(_) | EventKind::TurnFailed(_) | EventKind::TurnStopped(_) => None,
+            EventKind::TurnFinished(_)
+            | EventKind::TurnFailed(_)
+            | EventKind::TurnStopped(_)
+            | EventKind::TurnWaiting(_) => None,
         }
     }
 

@@ -225,6 +225,7 @@ impl Progress {
             arguments: intended.map_or_else(as_written, |intended| intended.arguments.clone()),
             result,
             is_error,
+            undo: None,
         }
     }
 
@@ -272,6 +273,8 @@ impl Progress {
                 content: self.content(),
             },
             tool_calls: self.calls(),
+            gates: Vec::new(),
+            undo: None,
             usage,
             model: last.map(|model| model.model.clone()).unwrap_or_default(),
             finish_reason: last.map_or(FinishReason::Stop, |model| model.reason),

@@ -8,10 +8,12 @@
 //! The report of a turn that is too large for an entry is left out; the turn's journal has it too.
 
 use super::{Event, EventId, EventKind, ToolStarted, TurnStarted};
+use crate::gate::Gate;
 use crate::journal::writer::{LARGEST_ENTRY, WriteError};
 use crate::journal::{ReadError, VERSION, unreadable};
 use crate::port::FinishReason;
 use crate::turn::{ToolCallReport, Turn};
+use crate::undo::UndoReport;
 use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -52,6 +54,14 @@ enum Kept<'e> {
     Failed(Report<'e>),
     #[serde(rename = "turn.stopped")]
     Stopped(Report<'e>),
+    #[serde(rename = "turn.waiting")]
+    Waiting(Report<'e>),
+    #[serde(rename = "gate.opened")]
+    GateOpened(Cow<'e, Gate>),
+    #[serde(rename = "gate.decided")]
+    GateDecided(Cow<'e, Gate>),
+    #[serde(rename = "undo.finished")]
+    UndoFinished(Cow<'e, UndoReport>),
 }
 
 /// What the log tells of a turn.
@@ -139,6 +149,10 @@ fn keep(events: &[Event]) -> Vec<Kept<'_>> {
             EventKind::TurnFinished(turn) => Kept::Finished(report(turn)),
             EventKind::TurnFailed(turn) => Kept::Failed(report(turn)),
             EventKind::TurnStopped(turn) => Kept::Stopped(report(turn)),
+            EventKind::TurnWaiting(turn) => Kept::Waiting(report(turn)),
+            EventKind::GateOpened(gate) => Kept::GateOpened(Cow::Borrowed(gate)),
+            EventKind::GateDecided(gate) => Kept::GateDecided(Cow::Borrowed(gate)),
+            EventKind::UndoFinished(undone) => Kept::UndoFinished(Cow::Borrowed(undone)),
         });
     }
     kept
@@ -152,12 +166,17 @@ impl Kept<'_> {
     /// Leaves out what the turn's journal has too.
     fn reduce(&mut self) {
         match self {
-            Kept::Finished(report) | Kept::Failed(report) | Kept::Stopped(report) => *report = None,
+            Kept::Finished(report) | Kept::Failed(report) | Kept::Stopped(report) | Kept::Waiting(report) => {
+                *report = None;
+            }
             Kept::Started(_)
             | Kept::Resumed(_)
             | Kept::Texts(_)
             | Kept::ToolStarted(_)
-            | Kept::ToolFinished(_) => {}
+            | Kept::ToolFinished(_)
+            | Kept::GateOpened(_)
+            | Kept::GateDecided(_)
+            | Kept::UndoFinished(_) => {}
         }
     }
 }
@@ -204,7 +223,11 @@ pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Told>, ReadError> {
             Kept::Finished(Some(report)) => EventKind::TurnFinished(reported(report)),
             Kept::Failed(Some(report)) => EventKind::TurnFailed(reported(report)),
             Kept::Stopped(Some(report)) => EventKind::TurnStopped(reported(report)),
-            Kept::Finished(None) | Kept::Failed(None) | Kept::Stopped(None) => {
+            Kept::Waiting(Some(report)) => EventKind::TurnWaiting(reported(report)),
+            Kept::GateOpened(gate) => EventKind::GateOpened(Box::new(gate.into_owned())),
+            Kept::GateDecided(gate) => EventKind::GateDecided(Box::new(gate.into_owned())),
+            Kept::UndoFinished(undone) => EventKind::UndoFinished(undone.into_owned()),
+            Kept::Finished(None) | Kept::Failed(None) | Kept::Stopped(None) | Kept::Waiting(None) => {
                 told.push(Told::End(id()));
                 continue;
             }
