@@ -1,7 +1,7 @@
 //! A fake of OpenAI's Chat Completions API, as published (platform.openai.com, "Chat"): streaming and not,
 //! with its validation, its errors and its list of models.
 //!
-//! Unscripted it echoes. Scripted, it gives the [`Answer`]s of [`FakeProvider::script`] in sequence, one for
+//! Unscripted it echoes, or answers as [`FakeProvider::answer_by`] says. Scripted, it gives the [`Answer`]s of [`FakeProvider::script`] in sequence, one for
 //! each request that is valid, with the failures that real providers have: delays, stalls, cut streams,
 //! garbage, rate limits. It records every request, and whether its client left before the end.
 //!
@@ -35,6 +35,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use answer::Answer;
+pub use validate::Completion;
 
 mod answer;
 mod body;
@@ -87,7 +88,19 @@ struct State {
     key: Option<String>,
     models: Vec<String>,
     script: VecDeque<Answer>,
+    unscripted: Unscripted,
     requests: Vec<Received>,
+    forgets: bool,
+}
+
+/// What is answered when the script is at its end.
+#[derive(Clone)]
+struct Unscripted(Arc<dyn Fn(&Completion) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Unscripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unscripted")
+    }
 }
 
 impl FakeProvider {
@@ -102,7 +115,11 @@ impl FakeProvider {
                 key: None,
                 models: MODELS.iter().map(ToString::to_string).collect(),
                 script: VecDeque::new(),
+                unscripted: Unscripted(Arc::new(|request| {
+                    Answer::text(&format!("You said: {}", request.last_text()))
+                })),
                 requests: Vec::new(),
+                forgets: false,
             }),
             changes: watch::Sender::new(0),
         });
@@ -137,6 +154,17 @@ impl FakeProvider {
     /// Appends answers to those that wait for a request.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.shared.lock().script.extend(answers);
+    }
+
+    /// From now on this answers where no script does: by what the request says alone, so that it does not
+    /// matter in which order requests come and how often.
+    pub fn answer_by(&self, answer: impl Fn(&Completion) -> Answer + Send + Sync + 'static) {
+        self.shared.lock().unscripted = Unscripted(Arc::new(answer));
+    }
+
+    /// From now on keeps no record of requests: for a test that runs for long.
+    pub fn forget_requests(&self) {
+        self.shared.lock().forgets = true;
     }
 
     /// How many scripted answers nobody has asked for yet.
@@ -176,6 +204,9 @@ impl Shared {
 
     fn record(&self, request: Received) -> usize {
         let mut state = self.lock();
+        if state.forgets {
+            return usize::MAX;
+        }
         state.requests.push(request);
         let at = state.requests.len() - 1;
         drop(state);
@@ -265,9 +296,11 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
     };
     match route(&head, &body, parsed, &shared) {
         Ok(Routed::Completion(request)) => {
-            let scripted = shared.lock().script.pop_front();
-            let answer =
-                scripted.unwrap_or_else(|| Answer::text(&format!("You said: {}", request.last_text())));
+            let (scripted, unscripted) = {
+                let mut state = shared.lock();
+                (state.script.pop_front(), state.unscripted.clone())
+            };
+            let answer = scripted.unwrap_or_else(|| (unscripted.0)(&request));
             answer.give(&request, ending).await
         }
         Ok(Routed::Json(value)) => {

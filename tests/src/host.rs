@@ -229,15 +229,18 @@ impl Host {
     }
 }
 
-/// The binary under test: built next to the test's own executable, in the release profile.
-pub fn binary() -> PathBuf {
+/// The folder of what cargo builds: the one that the test's own executable is in.
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_else(|error| panic!("this test's own path: {error}"));
-    let target = test
-        .ancestors()
+    test.ancestors()
         .find(|folder| folder.join("release").is_dir() || folder.join("debug").is_dir())
         .map(Path::to_owned)
-        .unwrap_or_else(|| crate::repository().join("target"));
-    let binary = target.join("release/anyturn");
+        .unwrap_or_else(|| crate::repository().join("target"))
+}
+
+/// The binary under test: built next to the test's own executable, in the release profile.
+pub fn binary() -> PathBuf {
+    let binary = target().join("release/anyturn");
     assert!(
         binary.is_file(),
         "{} is not there: `cargo xtask build` makes it",

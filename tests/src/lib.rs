@@ -1,21 +1,35 @@
 //! End to end, through the real binary: the fixtures.
 //!
+//! - [`application`]: a copy of spin.toml and the assistants that a test may change.
 //! - [`browser`]: a real Chromium.
+//! - [`cluster`]: several hosts on one Redis, with a model and tools that a test is in charge of.
+//! - [`effect_server`]: tools of every effect class, whose effects are counted outside of anyturn.
 //! - [`fake_provider`]: OpenAI's API with a script, for what real providers only do sometimes.
+//! - [`hold`]: places at which something is stopped until the test lets it go on.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
+//! - [`journal`]: a conversation's journal as it stands in Redis, and what every journal must hold.
+//! - [`plan`]: turns that say themselves which tools are called in them.
 //! - [`redis_server`]: a real redis-server on a free port.
+//! - [`store_proxy`]: what lies between a host and its store, and can be cut.
 //! - [`sse`]: server-sent events as a client reads them.
 //! - [`users`]: tokens for signed-in users.
 //!
 //! A fixture that is dropped takes its process and its files with it. Waiting is always for something that
 //! can be asked for (a port that answers, a process that ends), and has an end.
 
+pub mod application;
 pub mod browser;
+pub mod cluster;
+pub mod effect_server;
 pub mod fake_provider;
+pub mod hold;
 pub mod host;
+pub mod journal;
+pub mod plan;
 pub mod process;
 pub mod redis_server;
 pub mod sse;
+pub mod store_proxy;
 pub mod users;
 
 use std::path::{Path, PathBuf};

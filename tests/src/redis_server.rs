@@ -46,6 +46,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Kills it as a power cut would; the data on disk stays.
     pub async fn kill(&mut self) {
         self.process.signal(Signal::Kill);

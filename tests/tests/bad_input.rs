@@ -1,5 +1,6 @@
 //! Bad input gets a clear answer, and nothing is lost. Each test shows the exact answer.
 
+use anyturn_tests::application::Application;
 use anyturn_tests::host::{Host, HostBuilder};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -240,14 +241,12 @@ async fn openai_errors_have_openais_shape() {
 
 #[tokio::test]
 async fn a_broken_assistant_is_told_at_the_start_with_file_key_and_line() {
-    let folder = copy_of_the_application();
-    std::fs::write(
-        folder.path().join("assistants/broken.toml"),
+    let application = Application::copy().assistant(
+        "broken",
         "title = \"Broken\"\nkind = \"agent\"\nprompt = \"Hello.\"\ntemprature = 1\n",
-    )
-    .unwrap();
+    );
     let (status, said) = HostBuilder::new()
-        .manifest(folder.path().join("spin.toml"))
+        .manifest(application.manifest())
         .refused()
         .await;
     assert!(!status.success());
@@ -258,41 +257,17 @@ async fn a_broken_assistant_is_told_at_the_start_with_file_key_and_line() {
 
 #[tokio::test]
 async fn what_the_host_does_not_support_is_refused_by_name() {
-    let folder = copy_of_the_application();
-    let file = folder.path().join("spin.toml");
-    let manifest = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(
-        &file,
-        manifest.replace(
-            "[component.chat]\n",
-            "[component.chat]\nsqlite_databases = [\"default\"]\n",
-        ),
-    )
-    .unwrap();
-    let (status, said) = HostBuilder::new().manifest(&file).refused().await;
+    let application = Application::copy().replace(
+        "[component.chat]\n",
+        "[component.chat]\nsqlite_databases = [\"default\"]\n",
+    );
+    let (status, said) = HostBuilder::new()
+        .manifest(application.manifest())
+        .refused()
+        .await;
     assert!(!status.success());
     assert!(
         said.contains("sqlite_databases") && said.contains("spin.toml"),
         "{said}"
     );
-}
-
-/// The application with its sources linked, so that a test may spoil its manifest or its assistants.
-fn copy_of_the_application() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let root = anyturn_tests::repository();
-    std::fs::copy(root.join("spin.toml"), folder.path().join("spin.toml")).unwrap();
-    std::fs::create_dir(folder.path().join("assistants")).unwrap();
-    for entry in std::fs::read_dir(root.join("assistants")).unwrap() {
-        let entry = entry.unwrap();
-        if entry.path().is_file() {
-            std::fs::copy(
-                entry.path(),
-                folder.path().join("assistants").join(entry.file_name()),
-            )
-            .unwrap();
-        }
-    }
-    std::os::unix::fs::symlink(root.join("target"), folder.path().join("target")).unwrap();
-    folder
 }

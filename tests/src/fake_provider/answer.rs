@@ -7,6 +7,8 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::sleep};
 
+use crate::hold::Stopped;
+
 use super::{Ending, body::Body, completion::Content, validate::Completion};
 
 /// What to do with one request: what to say, and what goes wrong meanwhile.
@@ -14,6 +16,8 @@ use super::{Ending, body::Body, completion::Content, validate::Completion};
 pub struct Answer {
     say: Say,
     headers: Vec<(&'static str, String)>,
+    /// Whose release to wait for before anything else.
+    stopped: Option<Stopped>,
     /// Before the head of the response.
     delay: Duration,
     /// Before each event but the first.
@@ -49,6 +53,7 @@ impl Answer {
         Self {
             say,
             headers: Vec::new(),
+            stopped: None,
             delay: Duration::ZERO,
             pause: Duration::ZERO,
             chunk_size: None,
@@ -151,6 +156,13 @@ impl Answer {
         self
     }
 
+    /// Waits until a test lets it go on, if it has stopped it.
+    #[must_use]
+    pub fn held(mut self, stopped: Option<Stopped>) -> Self {
+        self.stopped = stopped;
+        self
+    }
+
     /// Waits between two events.
     #[must_use]
     pub fn slowly(mut self, pause: Duration) -> Self {
@@ -205,6 +217,9 @@ impl Answer {
         request: &Completion,
         mut ending: Ending,
     ) -> Result<Response<Body>, io::Error> {
+        if let Some(stopped) = &self.stopped {
+            stopped.released().await;
+        }
         sleep(self.delay).await;
         let (status, content_type, whole) = match &self.say {
             Say::Nothing => return std::future::pending().await,

@@ -90,7 +90,8 @@ impl Completion {
         (length / 4) as u64
     }
 
-    fn messages(&self) -> &[Value] {
+    /// The messages, in the published shape.
+    pub fn messages(&self) -> &[Value] {
         self.body
             .get("messages")
             .and_then(Value::as_array)
