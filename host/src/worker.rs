@@ -65,7 +65,10 @@ impl Idle {
     fn offer(&self, mut job: Job) -> Option<Job> {
         loop {
             let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            match waiting?.send(job) {
+            let Some(waiting) = waiting else {
+                return Some(job);
+            };
+            match waiting.send(job) {
                 Ok(()) => return None,
                 Err(returned) => job = returned,
             }
@@ -111,11 +114,11 @@ pub(crate) async fn call(
         }
         Err(oneshot::Canceled) => {
             call.stopped.notified().await;
-            Err(call
-                .failure
-                .get()
-                .cloned()
-                .unwrap_or_else(|| Failure::Error("no response".into())))
+            Err(call.failure.get().cloned().unwrap_or_else(|| {
+                let failure = Failure::Error("it ended without a response".into());
+                report(runtime, component, &call, &failure);
+                failure
+            }))
         }
     }
 }

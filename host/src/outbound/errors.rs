@@ -19,13 +19,15 @@ pub(crate) fn of(error: &reqwest::Error) -> Error {
             Error::ConnectionReadTimeout
         };
     }
+    let connecting = error.is_connect();
     if let Some(error) = cause::<io::Error>(error) {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => return Error::ConnectionTerminated,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                return Error::ConnectionTerminated;
+            }
+            io::ErrorKind::UnexpectedEof if connecting => return Error::ConnectionTerminated,
+            io::ErrorKind::UnexpectedEof => return Error::HttpResponseIncomplete,
             io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
                 return Error::DestinationIpUnroutable;

@@ -19,8 +19,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of its next request. Longer than load balancers keep idle
+/// connections as a rule (60 s), so that it is they who close them.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// The largest head of a request.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// The most headers of a request.
@@ -53,8 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LIMIT)
-        .max_headers(HEADERS_LIMIT)
-        .pipeline_flush(true);
+        .max_headers(HEADERS_LIMIT);
     builder
         .http2()
         .timer(TokioTimer::new())

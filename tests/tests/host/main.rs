@@ -48,7 +48,7 @@ fn assert_problem((status, body): &(StatusCode, String), expected: StatusCode, s
         problem["request_id"].as_str().is_some_and(|id| !id.is_empty()),
         "{body}"
     );
-    for inside in ["wasm", "trap", "secret", "/home", "/root"] {
+    for inside in ["wasm", "trap", "a secret", "/home", "/root"] {
         assert!(!body.contains(inside), "{inside:?} is told to a client: {body}");
     }
 }

@@ -140,7 +140,8 @@ async fn a_dependency_reaches_what_it_inherits_and_nothing_else() {
         let host = HostBuilder::new()
             .manifest(&path)
             .args(["--state", "component"])
-            .args(["--variable", &format!("redis_url={}", redis.url())])
+            .redis(&redis.url())
+            .env("SPIN_VARIABLE_REDIS_ORIGIN", redis.url())
             .start()
             .await;
         let (status, answered) = answer(host.post("/one", &read)).await;
