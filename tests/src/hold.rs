@@ -10,7 +10,13 @@ use tokio::sync::watch;
 /// The places of one test. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Holds {
-    placed: Arc<Mutex<Vec<(String, Arc<watch::Sender<State>>)>>>,
+    placed: Arc<Mutex<Vec<Placed>>>,
+}
+
+#[derive(Debug)]
+struct Placed {
+    name: String,
+    state: Arc<watch::Sender<State>>,
 }
 
 /// A place at which somebody is stopped, or will be; dropping it lets them go on.
@@ -39,15 +45,18 @@ impl Holds {
         self.placed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push((name.into(), state.clone()));
+            .push(Placed {
+                name: name.into(),
+                state: state.clone(),
+            });
         Hold { state }
     }
 
     /// Comes to a place; `None` where nobody is to stop.
     pub fn come(&self, name: &str) -> Option<Stopped> {
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = placed.iter().position(|(wanted, _)| wanted == name)?;
-        let (_, state) = placed.remove(at);
+        let at = placed.iter().position(|one| one.name == name)?;
+        let Placed { state, .. } = placed.remove(at);
         state.send_if_modified(|state| {
             let awaited = *state == State::Awaited;
             if awaited {

@@ -109,10 +109,8 @@ pub fn well_formed(entries: &[Value]) -> Result<(), String> {
                     .filter_map(|call| call["id"].as_str())
                     .collect();
             }
-            "tool-intended" => {
-                if !intended.insert(content["call"].as_str()) {
-                    return wrong("the call was intended already");
-                }
+            "tool-intended" if !intended.insert(content["call"].as_str()) => {
+                return wrong("the call was intended already");
             }
             "tool-finished" => {
                 if !steps.insert((turn, content["step"].as_str())) {

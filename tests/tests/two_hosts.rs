@@ -1,5 +1,6 @@
 //! Any instance can take any turn: two hosts on one Redis.
 
+use anyturn_tests::fake_provider::{Answer, FakeProvider};
 use anyturn_tests::host::{Host, HostBuilder};
 use anyturn_tests::process::Signal;
 use anyturn_tests::redis_server::RedisServer;
@@ -61,7 +62,13 @@ async fn a_turn_without_tools_takes_three_round_trips_to_the_store() {
     let commands = || {
         // Whatever a client sends counts, scripts or not; what a script runs inside does not.
         let stats = redis.command(&["INFO", "commandstats"]);
-        let calls = |name: &str| stats.contains(name).then(|| redis.calls(name)).unwrap_or(0);
+        let calls = |name: &str| {
+            if stats.contains(name) {
+                redis.calls(name)
+            } else {
+                0
+            }
+        };
         calls("evalsha") + calls("eval") + calls("fcall") + calls("evalsha_ro") + calls("eval_ro")
     };
     turn(&host, &path, "hello again").await;
@@ -118,13 +125,13 @@ async fn a_store_that_is_down_is_said_and_costs_nothing_that_was_stored() {
 #[tokio::test]
 async fn sigterm_lets_a_running_stream_finish() {
     let redis = RedisServer::start().await;
-    let provider = anyturn_tests::fake_provider::FakeProvider::start().await;
-    provider.say_slowly(&["One ", "two ", "three."], std::time::Duration::from_millis(300));
+    let provider = FakeProvider::start().await.unwrap();
+    provider.script([Answer::text("One two three.").slowly(std::time::Duration::from_millis(300))]);
     let mut host = HostBuilder::new()
         .redis(&redis.url())
         .env("LLM_PROVIDER", "openai")
         .env("OPENAI_BASE_URL", provider.base_url())
-        .env("OPENAI_API_KEY", provider.key())
+        .env("OPENAI_API_KEY", "sk-of-nobody")
         .start()
         .await;
     let response = host
