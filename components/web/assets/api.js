@@ -51,8 +51,13 @@ export const session = (id) => json("GET", `/v1/sessions/${segment(id)}`);
 export const deleteSession = (id) => request("DELETE", `/v1/sessions/${segment(id)}`);
 export const stopTurn = (sessionId, turn) =>
   request("POST", `/v1/sessions/${segment(sessionId)}/turns/${segment(turn)}/stop`);
+export const decide = (sessionId, gate, decision) =>
+  json("POST", `/v1/sessions/${segment(sessionId)}/gates/${segment(gate)}`, { body: decision });
+export const undo = (sessionId, call) => json("POST", `/v1/sessions/${segment(sessionId)}/undo`, { body: { call } });
+export const fork = (sessionId, turnId) =>
+  json("POST", `/v1/sessions/${segment(sessionId)}/fork`, { body: { turn: turnId, before: true } });
 
-// Sends a message and yields the turn's events as `{event, data}`. The idempotency key makes it safe to
+// Sends a message and yields the turn's events as `{id, event, data}`. The idempotency key makes it safe to
 // send the same message again when the connection broke before the first event.
 export async function* turn({ sessionId, assistant, message, key, signal }) {
   const path = sessionId ? `/v1/sessions/${segment(sessionId)}/turns` : `/v1/assistants/${segment(assistant)}/turns`;
@@ -64,22 +69,39 @@ export async function* turn({ sessionId, assistant, message, key, signal }) {
   yield* events(response.body);
 }
 
+// Yields the events of a turn that runs or ran, from the beginning or after the event that was heard last.
+export async function* attach({ sessionId, turnId, after, signal }) {
+  const response = await request("GET", `/v1/sessions/${segment(sessionId)}/turns/${segment(turnId)}/events`, {
+    signal,
+    headers: { accept: "text/event-stream", ...(after && { "last-event-id": after }) },
+  });
+  yield* events(response.body);
+}
+
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
+  let id = "";
   let event = "";
   let data = [];
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      let chunk;
+      try {
+        chunk = await reader.read();
+      } catch (cause) {
+        if (cause.name === "AbortError") throw cause;
+        return; // Cut off: whoever listens sees that the last event is missing.
+      }
+      const { done, value } = chunk;
       if (done) return;
       buffer += value;
       const lines = buffer.split(/\r\n|\n|\r(?!$)/);
       buffer = lines.pop();
       for (const line of lines) {
         if (line === "") {
-          if (data.length) yield { event: event || "message", data: JSON.parse(data.join("\n")) };
+          if (data.length) yield { id, event: event || "message", data: JSON.parse(data.join("\n")) };
           event = "";
           data = [];
           continue;
@@ -88,7 +110,8 @@ async function* events(body) {
         if (colon === 0) continue;
         const field = colon < 0 ? line : line.slice(0, colon);
         const content = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-        if (field === "event") event = content;
+        if (field === "id") id = content;
+        else if (field === "event") event = content;
         else if (field === "data") data.push(content);
       }
     }

@@ -1,7 +1,7 @@
 // The chat page: one conversation at a time, the list of the others, and what the keyboard does.
 
 import * as api from "/api.js";
-import { Answer, ago, failure, make, userMessage, welcome } from "/view.js";
+import { Answer, ago, failure, make, offerUndo, undoReport, userMessage, welcome } from "/view.js";
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
@@ -9,7 +9,11 @@ const box = $("message");
 
 let assistants = [];
 let current = null; // { id, assistant } of the conversation shown; null for a new one
-let running = null; // { controller, session, turn } while a turn runs here
+let running = null; // { controller, session, turn } while a turn is listened to
+let takeBackOffer = null; // takes back what is offered to be undone
+
+// How often a connection is made again without an event in between: about a minute.
+const RETRIES = 10;
 
 const assistant = () => assistants.find((one) => one.name === (current?.assistant ?? $("assistant").value));
 
@@ -21,12 +25,16 @@ function show(...nodes) {
   if (follow) log.scrollTop = log.scrollHeight;
 }
 
-function keepInView() {
-  if (log.scrollHeight - log.scrollTop - log.clientHeight < 120) log.scrollTop = log.scrollHeight;
+// Changes what is shown, and stays at the end for somebody who was there.
+function keepInView(change) {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
+  change();
+  if (atEnd) requestAnimationFrame(() => { log.scrollTop = log.scrollHeight; });
 }
 
 function blank() {
   current = null;
+  takeBackOffer?.();
   $("assistant").disabled = false;
   log.replaceChildren(welcome(assistant(), send));
   history.replaceState(null, "", location.pathname);
@@ -47,6 +55,8 @@ async function open(id) {
     return report(problem, () => open(id));
   }
   running?.controller.abort();
+  running = null;
+  takeBackOffer?.();
   current = { id, assistant: session.assistant };
   $("assistant").value = session.assistant;
   $("assistant").disabled = true;
@@ -60,55 +70,115 @@ async function open(id) {
 
 function showTurn(turn) {
   const answer = new Answer(assistant()?.title ?? "Assistant");
-  show(userMessage(turn.input), answer.node);
+  show(userMessage(turn.input, (text) => branch(turn.turn, text)), answer.node);
+  if (turn.state === "running" || turn.state === "queued") {
+    // It goes on somewhere: listen from its beginning.
+    follow(answer, { turn: turn.turn });
+    return;
+  }
   for (const call of turn.tool_calls ?? []) answer.toolFinished(call);
-  answer.finish(turn.message?.content ?? "");
-  if (turn.state !== "finished") answer.note(turn.error?.message ?? turn.error?.detail ?? `This turn ${turn.state}.`);
+  for (const gate of turn.gates ?? []) showGate(answer, gate, turn.turn, null);
+  answer.finish(turn.message?.content || (turn.undo && undoReport(turn.undo)) || "");
+  ended(answer, turn);
+}
+
+// What a turn's end leaves to say and to offer.
+function ended(answer, turn) {
+  if (turn.state === "stopped") answer.note("Stopped.");
+  else if (turn.state === "failed") show(failure(turn.error?.message ?? turn.error?.detail ?? "This turn failed."));
+  const done = turn.tool_calls?.findLast((call) => call.undo && Date.parse(call.undo.until) > Date.now());
+  if (done) {
+    takeBackOffer?.();
+    takeBackOffer = offerUndo($("offers"), done.undo.titles.join(", "), done.undo.until, () => undo(done.id));
+  }
+}
+
+function showGate(answer, gate, turnId, after) {
+  answer.gate(gate, async (decision) => {
+    const outcome = await api.decide(current.id, gate.gate, decision);
+    showGate(answer, outcome.gate ?? gate, turnId, after);
+    if (!running) follow(answer, { turn: turnId, after });
+  });
 }
 
 async function send(text, key = crypto.randomUUID()) {
   text = text.trim();
   if (!text || running) return;
   if (!current) log.replaceChildren();
+  takeBackOffer?.();
   const answer = new Answer(assistant()?.title ?? "Assistant");
-  show(userMessage(text), answer.node);
+  const message = userMessage(text);
+  show(message, answer.node);
   log.scrollTop = log.scrollHeight;
+  const name = $("assistant").value;
+  await follow(answer, { begin: (signal) => api.turn({ sessionId: current?.id, assistant: name, message: text, key, signal }) });
+}
+
+// Listens to a turn until it ends or waits: to the one that `begin` starts, or to one that goes on already.
+// A connection that breaks is made again, silently, from the last event that was heard.
+async function follow(answer, { begin, turn = null, after = null }) {
   const controller = new AbortController();
-  running = { controller, session: current?.id, turn: null };
+  const session = () => current?.id;
+  running = { controller, session: session(), turn };
   busy(true);
-  let done = false;
+  answer.resume();
+  if (turn && !after) answer.reset("");
+  let waiting = false; // for decisions; the same stream may go on after that
   try {
-    const events = api.turn({
-      sessionId: current?.id, assistant: $("assistant").value, message: text, key, signal: controller.signal,
-    });
-    for await (const { event, data } of events) {
-      if (event === "turn.started") started(data);
-      else if (event === "text.delta") answer.append(data.text);
-      else if (event === "tool.started") answer.toolStarted(data);
-      else if (event === "tool.finished") answer.toolFinished(data);
-      else if (event === "turn.finished" || event === "turn.failed") {
-        done = true;
-        answer.finish(data.message?.content);
-        if (data.error) show(failure(data.error.message ?? data.error.detail ?? "This turn failed."));
-        else if (data.state === "stopped") answer.note("Stopped.");
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const { signal } = controller;
+        const events = turn ? api.attach({ sessionId: session(), turnId: turn, after, signal }) : begin(signal);
+        for await (const { id, event, data } of events) {
+          attempt = 0;
+          say("Working…");
+          after = id || after;
+          if (event === "turn.started") {
+            turn = data.turn;
+            started(data);
+          }
+          waiting = event === "turn.waiting";
+          if (hear(answer, event, data, turn, after)) return;
+        }
+        if (waiting) return;
+      } catch (problem) {
+        // With a key, or from an id on, asking again is safe; it is no use where the server has answered.
+        if (problem.name === "AbortError" || problem.status || attempt >= RETRIES) throw problem;
       }
-      keepInView();
+      if (attempt >= RETRIES) throw new api.Problem(0, { detail: "The connection is lost. The turn goes on at the server." });
+      say("Reconnecting…");
+      await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** attempt, 8000)));
     }
-    if (!done) throw new api.Problem(0, { detail: "The connection was lost. The turn goes on at the server." });
   } catch (problem) {
     answer.finish();
-    if (problem.name === "AbortError") answer.note("Stopped.");
-    else if (!problem.status && current) report(problem, () => open(current.id));
-    else {
-      // With the same key the server answers for the same turn instead of doing it twice.
-      report(problem, () => send(text, key));
-      if (problem.status === 401) askForToken();
-    }
+    if (problem.name === "AbortError") return;
+    report(problem, () => (turn ? open(session()) : follow(answer, { begin })));
+    if (problem.status === 401) askForToken();
   } finally {
-    running = null;
-    busy(false);
-    refresh();
+    if (running?.controller === controller) {
+      running = null;
+      busy(false);
+      refresh();
+    }
   }
+}
+
+// Shows an event; true for the last one of a turn.
+function hear(answer, event, data, turn, after) {
+  keepInView(() => {
+    if (event === "turn.resumed") answer.reset(data.text);
+    else if (event === "text.delta") answer.append(data.text);
+    else if (event === "tool.started") answer.toolStarted(data);
+    else if (event === "tool.finished") answer.toolFinished(data);
+    else if (event === "gate.opened" || event === "gate.decided") showGate(answer, data, turn, after);
+  });
+  if (!["turn.finished", "turn.failed", "turn.stopped", "turn.waiting"].includes(event)) return false;
+  keepInView(() => {
+    for (const gate of data.gates ?? []) showGate(answer, gate, turn, after);
+    answer.finish(data.message?.content || (data.undo && undoReport(data.undo)) || undefined);
+  });
+  ended(answer, data);
+  return event !== "turn.waiting";
 }
 
 function started({ session, turn, assistant: name }) {
@@ -118,6 +188,31 @@ function started({ session, turn, assistant: name }) {
   current = { id: session, assistant: name };
   $("assistant").disabled = true;
   history.replaceState(null, "", `#${session}`);
+}
+
+async function undo(call) {
+  const answer = new Answer(assistant()?.title ?? "Assistant");
+  show(answer.node);
+  try {
+    const turn = await api.undo(current.id, call);
+    for (const gate of turn.gates ?? []) showGate(answer, gate, turn.turn, null);
+    answer.finish(turn.message?.content || (turn.undo && undoReport(turn.undo)) || "");
+    refresh();
+  } catch (problem) {
+    answer.node.remove();
+    report(problem);
+  }
+}
+
+// The conversation up to a turn, in a new one, which goes on with another message.
+async function branch(turnId, text) {
+  try {
+    const { session } = await api.fork(current.id, turnId);
+    await open(session);
+    await send(text);
+  } catch (problem) {
+    report(problem);
+  }
 }
 
 async function stop() {
@@ -221,7 +316,13 @@ function submit(event) {
 
 $("composer").addEventListener("submit", submit);
 $("stop").addEventListener("click", stop);
-$("new").addEventListener("click", () => { running?.controller.abort(); blank(); closeSidebar(); });
+$("new").addEventListener("click", () => {
+  running?.controller.abort();
+  running = null;
+  busy(false);
+  blank();
+  closeSidebar();
+});
 $("assistant").addEventListener("change", blank);
 box.addEventListener("input", fit);
 box.addEventListener("keydown", (event) => {
@@ -251,7 +352,10 @@ $("token-dialog").addEventListener("close", () => {
   api.token.set($("token").value.trim());
   start();
 });
-window.addEventListener("hashchange", () => location.hash.length > 1 && open(location.hash.slice(1)));
+window.addEventListener("hashchange", () => {
+  const id = location.hash.slice(1);
+  if (id && id !== current?.id) open(id);
+});
 
 async function start() {
   applyTheme(localStorage.getItem("anyturn.theme") ?? "system");

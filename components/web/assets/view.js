@@ -15,8 +15,27 @@ export function make(tag, attributes = {}, ...children) {
 
 const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
-export function userMessage(text) {
-  return make("article", { class: "message user", "aria-label": "You" }, make("div", { class: "body" }, text));
+// `edit` is called with another text for the message, from which the conversation is to go on differently.
+export function userMessage(text, edit) {
+  const node = make("article", { class: "message user", "aria-label": "You" }, make("div", { class: "body" }, text));
+  if (edit) node.prepend(make("button", { class: "edit plain", type: "button", onclick: () => editor(node, text, edit) }, "Edit"));
+  return node;
+}
+
+function editor(node, text, edit) {
+  const before = [...node.childNodes];
+  const field = make("textarea", { "aria-label": "Your message", rows: 3 });
+  field.value = text;
+  const form = make("form", { class: "editor" }, field,
+    make("menu", {},
+      make("button", { class: "plain", type: "button", onclick: () => node.replaceChildren(...before) }, "Cancel"),
+      make("button", { type: "submit" }, "Send as a new branch")));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (field.value.trim()) edit(field.value.trim());
+  });
+  node.replaceChildren(form);
+  field.focus();
 }
 
 // An answer that grows: text arrives in pieces, tools start and finish.
@@ -24,14 +43,16 @@ export class Answer {
   #text = "";
   #frame = 0;
   #cards = new Map();
+  #gates = new Map();
 
   constructor(assistant) {
     this.tools = make("div", { class: "tools" });
     this.body = make("div", { class: "body" });
+    this.gates = make("div", { class: "gates" });
     this.working = make("div", { class: "working", role: "img", "aria-label": "Working" }, make("i"), make("i"), make("i"));
     // Announced once it is complete, not token by token.
     this.node = make("article", { class: "message assistant", "aria-label": assistant, "aria-busy": "true" },
-      this.tools, this.body, this.working);
+      this.tools, this.body, this.gates, this.working);
   }
 
   append(text) {
@@ -42,7 +63,14 @@ export class Answer {
     });
   }
 
+  // Another instance went on with the turn: what it says stands takes the place of the text so far.
+  reset(text) {
+    this.#text = "";
+    this.append(text);
+  }
+
   toolStarted(call) {
+    if (this.#cards.has(call.id)) return;
     const state = make("span", { class: "state" }, "running…");
     const details = make("dl", {}, make("dt", {}, "Arguments"), make("dd", {}, make("pre", {}, pretty(call.arguments ?? {}))));
     const card = make("details", { class: "tool" },
@@ -61,6 +89,21 @@ export class Answer {
     }
   }
 
+  // Shows a gate: with what it asks while it is open, with what was decided after that. `decide` is called
+  // with a decision.
+  gate(gate, decide) {
+    this.#gates.get(gate.gate)?.remove();
+    const card = gateCard(gate, decide);
+    this.#gates.set(gate.gate, card);
+    this.gates.append(card);
+  }
+
+  // It goes on after it had ended or waited.
+  resume() {
+    this.node.append(this.working);
+    this.node.setAttribute("aria-busy", "true");
+  }
+
   // Ends it; with the final text where the server tells it, else with what has arrived.
   finish(text) {
     if (text != null) this.#text = text;
@@ -74,6 +117,102 @@ export class Answer {
   note(text) {
     this.node.append(make("p", { class: "note" }, text));
   }
+}
+
+const RISKS = {
+  reads: "Changes nothing",
+  changes: "Changes something",
+  destroys: "May destroy or overwrite something",
+};
+const OUTCOMES = {
+  approved: "Approved",
+  denied: "Denied",
+  expired: "Nobody decided in time: it was not done",
+  dropped: "The conversation went on without it: it was not done",
+};
+
+function gateCard(gate, decide) {
+  const facts = make("dl", {},
+    make("dt", {}, "Exactly this would be done"), make("dd", {}, make("pre", {}, pretty(gate.arguments))),
+    make("dt", {}, "Risk"),
+    make("dd", {}, `${RISKS[gate.risk] ?? gate.risk}${gate.reversible ? "; can be undone" : "; cannot be undone"}`));
+  const card = make("section", { class: `gate ${gate.state}`, "aria-label": `Decision: ${gate.title}` },
+    make("h3", {}, gate.question || gate.title), facts);
+  if (gate.state !== "open") {
+    const { by, comment } = gate.decided ?? {};
+    const outcome = `${OUTCOMES[gate.state] ?? gate.state}${by ? ` by ${by}` : ""}${comment ? `: “${comment}”` : ""}`;
+    card.append(make("p", { class: "outcome" }, outcome));
+  } else if (gate.kind === "approve") {
+    card.append(make("p", { class: "outcome" }, `Waits for somebody with the role “${gate.role}”.`));
+  } else {
+    card.append(gateForm(gate, decide));
+  }
+  return card;
+}
+
+function gateForm(gate, decide) {
+  const always = make("input", { type: "checkbox" });
+  const field = make("textarea", { "aria-label": "Arguments, as JSON", rows: 6, hidden: true, spellcheck: "false" });
+  const problem = make("p", { class: "problem", role: "alert" });
+  field.value = pretty(gate.arguments);
+  const approve = async () => {
+    let edited = {};
+    try {
+      if (!field.hidden) edited = { arguments: JSON.parse(field.value) };
+    } catch (cause) {
+      problem.textContent = `This is no JSON: ${cause.message}`;
+      return;
+    }
+    await take({ decision: "approve", ...edited, ...(always.checked && { always: true }) });
+  };
+  const take = async (decision) => {
+    form.inert = true;
+    problem.textContent = "";
+    try {
+      await decide(decision);
+    } catch (cause) {
+      problem.textContent = cause.message;
+      form.inert = false;
+    }
+  };
+  const form = make("form", {}, field,
+    gate.allow_always ? make("label", {}, always, " Always allow this tool in this conversation") : null,
+    problem,
+    make("menu", {},
+      make("button", { type: "submit", class: "approve" }, "Approve"),
+      make("button", { type: "button", class: "deny", onclick: () => take({ decision: "deny" }) }, "Deny"),
+      make("button", { type: "button", class: "plain", onclick: () => { field.hidden = false; field.focus(); } }, "Edit…")));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    approve();
+  });
+  return form;
+}
+
+// Offers to undo something until it is too late for it. Returns what takes the offer back.
+export function offerUndo(place, title, until, undo) {
+  const clock = make("span", { class: "clock" });
+  const toast = make("div", { class: "toast", role: "status" }, make("span", {}, title),
+    make("button", { type: "button", onclick: () => { close(); undo(); } }, "Undo"), clock,
+    make("button", { type: "button", class: "plain", "aria-label": "Dismiss", onclick: () => close() }, "✕"));
+  const tick = () => {
+    const left = Math.ceil((Date.parse(until) - Date.now()) / 1000);
+    if (left <= 0) return close();
+    clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    clock.setAttribute("aria-hidden", "true");
+  };
+  const timer = setInterval(tick, 1000);
+  const close = () => {
+    clearInterval(timer);
+    toast.remove();
+  };
+  place.replaceChildren(toast);
+  tick();
+  return close;
+}
+
+export function undoReport(report) {
+  return report.items.map((item) => `${item.undone ? "✓" : "✗"} ${item.title}${item.text ? ` (${item.text})` : ""}`).join("\n\n");
 }
 
 export function failure(text, retry) {
