@@ -22,6 +22,7 @@ pub(crate) struct Admission {
     outside: Arc<Semaphore>,
     inside: Arc<Semaphore>,
     queue: usize,
+    patience: Duration,
     waiting: AtomicUsize,
     live: Arc<AtomicUsize>,
 }
@@ -47,6 +48,7 @@ impl Admission {
             outside: Arc::new(Semaphore::new(outside)),
             inside: Arc::new(Semaphore::new(room.saturating_sub(outside).max(1))),
             queue,
+            patience: PATIENCE,
             waiting: AtomicUsize::new(0),
             live: Arc::new(AtomicUsize::new(0)),
         }
@@ -58,7 +60,7 @@ impl Admission {
             return Ok(self.permit(place));
         }
         let waiting = Waiting::enter(&self.waiting, self.queue)?;
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.outside).acquire_owned()).await;
+        let place = tokio::time::timeout(self.patience, Arc::clone(&self.outside).acquire_owned()).await;
         drop(waiting);
         match place {
             Ok(Ok(place)) => Ok(self.permit(place)),
@@ -118,7 +120,7 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_one_too_many_is_refused_when_the_queue_is_full_or_patience_ends() {
         let admission = Admission::new(2, 0);
         let held = admission.admit().await.unwrap();
@@ -127,7 +129,10 @@ mod tests {
         drop(held);
         assert!(admission.admit().await.is_ok());
 
-        let admission = Admission::new(2, 1);
+        let admission = Admission {
+            patience: Duration::ZERO,
+            ..Admission::new(2, 1)
+        };
         let _held = admission.admit().await.unwrap();
         assert!(
             admission.admit().await.is_err(),

@@ -29,11 +29,14 @@ const IDLE: Duration = Duration::from_secs(10);
 /// What a call is answered with.
 pub(crate) type Response = http::Response<GuestBody>;
 
+/// Takes a guest's response, or what it answers instead.
+type Respond = oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>;
+
 /// A call and how it is answered. Dropped unanswered, it tells the caller so.
 struct Job {
     call: Arc<Call>,
     request: Request,
-    respond: oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>,
+    respond: Respond,
     running: Running,
 }
 
@@ -207,11 +210,7 @@ async fn serve(
     store: &mut Store<Guest>,
     proxy: &Proxy,
     activity: &Activity,
-    first: (
-        Arc<Call>,
-        Request,
-        oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>,
-    ),
+    first: (Arc<Call>, Request, Respond),
     meter: &Meter,
 ) -> wasmtime::Result<()> {
     store

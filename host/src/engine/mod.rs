@@ -18,10 +18,12 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 /// CPU-time limit can be overrun.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
-/// Core instances, memories and tables that are reserved for each component instance on average: a component
-/// with one composed dependency has two memories, and several small core instances that adapt calls.
-const MEMORIES_PER_INSTANCE: u32 = 2;
-const CORE_INSTANCES_PER_INSTANCE: u32 = 4;
+/// Memories, tables and core instances that there is room for, for each component instance on average: a
+/// component with two composed dependencies has three memories, and many small core instances that adapt
+/// calls between them. Of these only memories are dear, in address space.
+const MEMORIES_PER_INSTANCE: u32 = 3;
+const TABLES_PER_INSTANCE: u32 = 8;
+const CORE_INSTANCES_PER_INSTANCE: u32 = 32;
 
 /// Makes the engine, with room for `instances` component instances at once.
 ///
@@ -62,7 +64,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
         .total_memories(memories)
-        .total_tables(memories.saturating_mul(2))
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
         .total_stacks(memories)
         .max_core_instances_per_component(64)
         .max_memories_per_component(16)

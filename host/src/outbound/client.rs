@@ -106,10 +106,7 @@ async fn outgoing(request: http::Request<WasiBody>) -> Result<reqwest::Request, 
     let body = if body.is_end_stream() || body.size_hint().exact() == Some(0) {
         None
     } else if bodyless {
-        match body.frame().await {
-            None => None,
-            Some(first) => Some(stream(Some(first), body)),
-        }
+        body.frame().await.map(|first| stream(Some(first), body))
     } else {
         Some(stream(None, body))
     };

@@ -1,6 +1,7 @@
 //! Answers of the host's own that are no success: problem details (RFC 9457), which tell a client what it can
 //! do and nothing about the inside.
 
+use crate::admission::RETRY_AFTER;
 use crate::guest::Failure;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -133,6 +134,9 @@ impl Problem {
         match self {
             Self::Overloaded(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+            Self::Failed(Failure::Instantiation(_)) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
             }
 
             Self::MethodNotAllowed => {
