@@ -33,20 +33,35 @@
 //! message_chars = 8000                  # the longest message
 //! tool_result_chars = 16000             # the longest tool result; longer ones are cut
 //!
+//! [gates]
+//! expire_after = "15m"                  # a risky call that nobody has decided on by then does not run
+//!
 //! [[tools]]
 //! server = "tasks"                      # a tool component of this application
-//! exclude = ["delete_task"]             # or include = […]: only these
+//! exclude = ["purge_tasks"]             # or include = […]: only these
+//! confirm = ["complete_task"]           # these run when the user of the conversation has said yes
+//! allow_always = ["delete_task"]        # and for these the user may say yes to all calls of a conversation
+//! trusted = ["edit_task"]               # these run although they may destroy something
+//! approve = [{ tool = "share_list", role = "manager" }] # these when somebody else, with this role, has
 //!
 //! [[tools]]
 //! url = "https://mcp.example.com/mcp"   # an MCP server elsewhere
 //! forward_user = true                   # tell it who is asking; default false
 //! ```
 //!
+//! Which calls are risky is decided by what their tools say of themselves: a tool that may destroy or overwrite
+//! something, or does not say that it does not, is confirmed by the user; one that only reads never is. `confirm`,
+//! `approve` and `trusted` say otherwise for single tools, or with `"*"` for all tools of the server that change
+//! something.
+//!
 //! A file is either right or refused: every finding names file, line and key, and says what would be right
 //! ([`AssistantError`]).
 
+mod gating;
 mod reader;
 mod schema;
+
+pub use gating::{Approver, GateSettings, Gating, Rule};
 
 use crate::port::ModelOptions;
 use crate::time::Local;
@@ -80,6 +95,8 @@ pub struct Assistant {
     pub session: SessionSettings,
     /// What one turn may cost.
     pub limits: Limits,
+    /// How long risky calls wait for a decision.
+    pub gates: GateSettings,
     /// Where its tools come from.
     pub tools: Vec<ToolSource>,
 }
@@ -163,6 +180,8 @@ pub struct ToolSource {
     pub include: Vec<String>,
     /// Not these tools.
     pub exclude: Vec<String>,
+    /// Which of their calls somebody must decide on.
+    pub gating: Gating,
 }
 
 impl Assistant {

@@ -9,7 +9,7 @@
 )]
 
 use anyturn_engine::Assistant;
-use anyturn_engine::assistant::{Kind, OnBusy, Prompt, ToolSource};
+use anyturn_engine::assistant::{Approver, Gating, Kind, OnBusy, Prompt, ToolSource};
 use std::path::{Path, PathBuf};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -71,6 +71,7 @@ fn what_a_file_leaves_out_has_a_default() {
     assert_eq!((assistant.purpose.as_str(), assistant.tools.len()), ("turn", 0));
     assert_eq!(assistant.session.ttl, 5 * 60 * 1000);
     assert_eq!((assistant.limits.steps, assistant.limits.tool_calls), (8, 16));
+    assert_eq!(assistant.gates.expire_after, 15 * 60 * 1000);
 }
 
 #[test]
@@ -101,7 +102,16 @@ fn the_documented_example_means_what_it_says() {
                 external: false,
                 forward_user: true,
                 include: Vec::new(),
-                exclude: vec!["delete_task".into()],
+                exclude: vec!["purge_tasks".into()],
+                gating: Gating {
+                    confirm: vec!["complete_task".into()],
+                    approve: vec![Approver {
+                        tool: "share_list".into(),
+                        role: "manager".into(),
+                    }],
+                    allow_always: vec!["delete_task".into()],
+                    trusted: vec!["edit_task".into()],
+                },
             },
             ToolSource {
                 server: "https://mcp.example.com/mcp".into(),
@@ -109,6 +119,7 @@ fn the_documented_example_means_what_it_says() {
                 forward_user: true,
                 include: Vec::new(),
                 exclude: Vec::new(),
+                gating: Gating::default(),
             },
         ]
     );

@@ -188,8 +188,24 @@ impl<'t> Table<'t> {
 
     /// A list of texts that are not empty.
     pub(super) fn texts(&mut self, findings: &mut Findings<'_>, key: &'static str) -> Vec<String> {
+        let texts = self.texts_at(findings, key);
+        texts.into_iter().map(|(text, _)| text).collect()
+    }
+
+    /// A list of texts that are not empty, each with its place.
+    pub(super) fn texts_at(
+        &mut self,
+        findings: &mut Findings<'_>,
+        key: &'static str,
+    ) -> Vec<(String, Range<usize>)> {
         let convert = |value| match value {
-            DeValue::Array(items) => items.into_iter().map(|item| text(item.into_inner())).collect(),
+            DeValue::Array(items) => items
+                .into_iter()
+                .map(|item| {
+                    let at = item.span();
+                    text(item.into_inner()).map(|text| (text, at))
+                })
+                .collect(),
             other => Err(format!(
                 "must be a list of texts such as [\"a\", \"b\"], not {}",
                 kind(&other)

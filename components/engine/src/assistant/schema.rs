@@ -1,6 +1,8 @@
 //! Which keys an assistant's file has, what they may hold, and what holds where they are missing.
 
+use super::gating::{ALL, EXPIRE_AFTER};
 use super::reader::{Findings, Table};
+use super::{Approver, GateSettings, Gating};
 use super::{Assistant, AssistantError, Kind, Limits, OnBusy, Prompt, SessionSettings, ToolSource};
 use crate::port::ModelOptions;
 use crate::session::index::LONGEST_TTL;
@@ -51,6 +53,7 @@ fn assistant(file: &str, mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let (purpose, options) = model(table.table(findings, "model"), findings);
     let session = session(table.table(findings, "session"), findings);
     let limits = limits(table.table(findings, "limits"), findings);
+    let gates = gates(table.table(findings, "gates"), findings);
     let sources = table.tables(findings, "tools");
     let tools = sources
         .into_iter()
@@ -70,6 +73,7 @@ fn assistant(file: &str, mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         options,
         session,
         limits,
+        gates,
         tools,
     })
 }
@@ -205,6 +209,81 @@ fn limits(mut table: Table<'_>, findings: &mut Findings<'_>) -> Limits {
     limits
 }
 
+fn gates(mut table: Table<'_>, findings: &mut Findings<'_>) -> GateSettings {
+    let settings = GateSettings {
+        expire_after: table
+            .duration(findings, "expire_after", LONGEST_TTL)
+            .unwrap_or(EXPIRE_AFTER),
+    };
+    table.finish(findings);
+    settings
+}
+
+/// Who decides on which tools: no tool may have two answers.
+fn gating(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Gating {
+    let confirm = table.texts_at(findings, "confirm");
+    let allow_always = table.texts_at(findings, "allow_always");
+    let trusted = table.texts_at(findings, "trusted");
+    let mut approve = Vec::new();
+    for mut approver in table.tables(findings, "approve") {
+        let (tool, role) = (
+            approver.text_at(findings, "tool"),
+            approver.text_at(findings, "role"),
+        );
+        for (key, found) in [("tool", &tool), ("role", &role)] {
+            if found.is_none()
+                && !findings
+                    .found
+                    .iter()
+                    .any(|finding| finding.key == approver.path(key))
+            {
+                let problem = "is missing; write { tool = \"pay_invoice\", role = \"manager\" }".to_owned();
+                findings.add(approver.at.clone(), approver.path(key), problem);
+            }
+        }
+        if let Some((role, at)) = &role
+            && role.contains(',')
+        {
+            let problem = format!("must be one role, without commas, not \"{role}\"");
+            findings.add(at.clone(), approver.path("role"), problem);
+        }
+        approver.finish(findings);
+        if let (Some((tool, at)), Some((role, _))) = (tool, role) {
+            approve.push((Approver { tool, role }, at));
+        }
+    }
+    let mut decided: Vec<(&str, &'static str)> = Vec::new();
+    let named = confirm.iter().map(|(tool, at)| (tool, at, "confirm"));
+    let approved = approve
+        .iter()
+        .map(|(approver, at)| (&approver.tool, at, "approve"));
+    let trusts = trusted.iter().map(|(tool, at)| (tool, at, "trusted"));
+    for (tool, at, key) in named.chain(approved).chain(trusts) {
+        if let Some((_, other)) = decided.iter().find(|(known, _)| known == tool) {
+            let problem = format!("\"{tool}\" is in `{other}` too; keep one of the two");
+            findings.add(at.clone(), table.path(key), problem);
+        }
+        decided.push((tool, key));
+    }
+    for (tool, at) in allow_always.iter().filter(|(tool, _)| tool != ALL) {
+        let problem = match decided.iter().find(|(known, _)| known == tool) {
+            Some((_, "approve")) => {
+                format!("\"{tool}\" is in `approve`: somebody decides on each of its calls")
+            }
+            Some((_, "trusted")) => format!("\"{tool}\" is in `trusted`: nobody is asked about its calls"),
+            _ => continue,
+        };
+        findings.add(at.clone(), table.path("allow_always"), problem);
+    }
+    let names = |list: Vec<(String, _)>| list.into_iter().map(|(tool, _)| tool).collect();
+    Gating {
+        approve: approve.into_iter().map(|(approver, _)| approver).collect(),
+        confirm: names(confirm),
+        allow_always: names(allow_always),
+        trusted: names(trusted),
+    }
+}
+
 fn size(
     table: &mut Table<'_>,
     findings: &mut Findings<'_>,
@@ -224,6 +303,7 @@ fn tool_source(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Tool
     let forward = table.boolean(findings, "forward_user");
     let include = table.texts(findings, "include");
     let exclude = table.texts(findings, "exclude");
+    let gating = gating(&mut table, findings);
     let (server, external) = match (server, url) {
         (Some((server, at)), None) => {
             if !server.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-') {
@@ -270,5 +350,6 @@ fn tool_source(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Tool
         forward_user,
         include,
         exclude,
+        gating,
     })
 }
