@@ -156,6 +156,7 @@ impl<P: Platform> Tools for Servers<P> {
                         arguments: example.arguments,
                     })
                     .collect(),
+                reversible: meta.reversible,
                 name,
                 description,
                 input_schema,
@@ -194,11 +195,17 @@ impl<P: Platform> Tools for Servers<P> {
                 .structured
                 .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()),
             is_error: result.is_error,
-            inverse: result.meta.inverse.map(|inverse| Inverse {
-                tool: inverse.tool,
-                arguments: inverse.arguments,
-                title: inverse.title,
-            }),
+            inverses: result
+                .meta
+                .inverse
+                .into_iter()
+                .chain(result.meta.inverses)
+                .map(|inverse| Inverse {
+                    tool: inverse.tool,
+                    arguments: inverse.arguments,
+                    title: inverse.title,
+                })
+                .collect(),
         })
     }
 

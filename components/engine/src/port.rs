@@ -3,7 +3,7 @@
 //! State is the fourth port and has its own crate (`anyturn-state`). The traits' futures are not `Send` by
 //! contract: a component is one thread, and so are the tests.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 // ---- the model --------------------------------------------------------------------------------------
@@ -261,6 +261,9 @@ pub struct ToolDefinition {
     /// What people say when they want this.
     #[serde(default)]
     pub examples: Vec<Example>,
+    /// Whether it promises that what it does can be undone: its results name their inverses.
+    #[serde(default)]
+    pub reversible: bool,
 }
 
 /// What a call of a tool may do to the world, and so what a crash in the middle of it means.
@@ -326,9 +329,28 @@ pub struct ToolOutcome {
     /// Whether the tool reports that it failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
-    /// The call that undoes this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inverse: Option<Inverse>,
+    /// The calls that undo this one, in their order; several for a call that did several things.
+    #[serde(
+        default,
+        alias = "inverse",
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub inverses: Vec<Inverse>,
+}
+
+/// Reads a list, or a single thing, which is how it was written when there was at most one.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Inverse>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Several(Vec<Inverse>),
+        One(Inverse),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Several(inverses) => inverses,
+        Written::One(inverse) => vec![inverse],
+    })
 }
 
 /// A call that undoes another.

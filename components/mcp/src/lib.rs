@@ -25,6 +25,6 @@ pub use error::RpcError;
 pub use revision::Revision;
 pub use tool::{
     Annotations, CHECK_KEY, CallResult, Checked, Content, EXAMPLES_KEY, EmbeddedResource, Example,
-    IDEMPOTENCY_KEY_KEY, INVERSE_KEY, Implementation, Inverse, NOT_AFTER_KEY, ResultMeta, Tool, ToolMeta,
-    VERIFIABLE_KEY,
+    IDEMPOTENCY_KEY_KEY, INVERSE_KEY, INVERSES_KEY, Implementation, Inverse, NOT_AFTER_KEY, REVERSIBLE_KEY,
+    ResultMeta, Tool, ToolMeta, VERIFIABLE_KEY,
 };

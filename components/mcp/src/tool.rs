@@ -16,8 +16,12 @@ pub const CHECK_KEY: &str = "anyturn.dev/check";
 pub const VERIFIABLE_KEY: &str = "anyturn.dev/verifiable";
 /// The key in a tool's `_meta` of its [`Example`]s.
 pub const EXAMPLES_KEY: &str = "anyturn.dev/examples";
+/// The key in a tool's `_meta` of whether what it does can be undone.
+pub const REVERSIBLE_KEY: &str = "anyturn.dev/reversible";
 /// The key in a result's `_meta` of its [`Inverse`].
 pub const INVERSE_KEY: &str = "anyturn.dev/inverse";
+/// The key in a result's `_meta` of several [`Inverse`]s.
+pub const INVERSES_KEY: &str = "anyturn.dev/inverses";
 
 /// The name and version of a program that speaks the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,12 +118,24 @@ pub struct ToolMeta {
         skip_serializing_if = "std::ops::Not::not"
     )]
     pub verifiable: bool,
+    /// Whether what the tool does can be undone: its results name their inverses. People are told so before
+    /// they let it run.
+    #[serde(
+        default,
+        rename = "anyturn.dev/reversible",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub reversible: bool,
 }
 
 impl ToolMeta {
     fn is_empty(&self) -> bool {
-        let ToolMeta { examples, verifiable } = self;
-        examples.is_empty() && !verifiable
+        let ToolMeta {
+            examples,
+            verifiable,
+            reversible,
+        } = self;
+        examples.is_empty() && !verifiable && !reversible
     }
 }
 
@@ -193,6 +209,13 @@ pub struct ResultMeta {
         skip_serializing_if = "Option::is_none"
     )]
     pub inverse: Option<Inverse>,
+    /// The calls that undo this one, in their order, where it did several things.
+    #[serde(
+        default,
+        rename = "anyturn.dev/inverses",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub inverses: Vec<Inverse>,
     /// What a check has found.
     #[serde(
         default,
@@ -204,8 +227,12 @@ pub struct ResultMeta {
 
 impl ResultMeta {
     fn is_empty(&self) -> bool {
-        let ResultMeta { inverse, check } = self;
-        inverse.is_none() && check.is_none()
+        let ResultMeta {
+            inverse,
+            inverses,
+            check,
+        } = self;
+        inverse.is_none() && inverses.is_empty() && check.is_none()
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Reply {
     /// The call that undoes this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inverse: Option<Inverse>,
+    /// The calls that undo this one, in their order, where it did several things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inverses: Vec<Inverse>,
 }
 
 impl Reply {
@@ -26,6 +29,7 @@ impl Reply {
             text: text.into(),
             structured: None,
             inverse: None,
+            inverses: Vec::new(),
         }
     }
 
@@ -50,6 +54,17 @@ impl Reply {
             ..self
         }
     }
+
+    /// Adds one of the calls that undo this one, which did several things: each can be undone or not.
+    #[must_use]
+    pub fn with_one_inverse(mut self, tool: &str, arguments: Value, title: impl Into<String>) -> Reply {
+        self.inverses.push(Inverse {
+            tool: tool.to_owned(),
+            arguments,
+            title: title.into(),
+        });
+        self
+    }
 }
 
 impl From<Reply> for CallResult {
@@ -58,11 +73,16 @@ impl From<Reply> for CallResult {
             text,
             structured,
             inverse,
+            inverses,
         }: Reply,
     ) -> CallResult {
         CallResult {
             structured,
-            meta: ResultMeta { inverse, check: None },
+            meta: ResultMeta {
+                inverse,
+                inverses,
+                check: None,
+            },
             ..CallResult::from_text(text)
         }
     }

@@ -138,6 +138,9 @@ fn describe<A, T: Tool<A>>() -> Value {
     if effect.verifiable {
         meta.insert(anyturn_mcp::VERIFIABLE_KEY.into(), json!(true));
     }
+    if effect.reversible {
+        meta.insert(anyturn_mcp::REVERSIBLE_KEY.into(), json!(true));
+    }
     if !meta.is_empty() {
         tool.insert("_meta".into(), Value::Object(meta));
     }

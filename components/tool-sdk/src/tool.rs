@@ -57,6 +57,7 @@ pub struct Effect {
     pub(crate) idempotent: bool,
     pub(crate) destructive: bool,
     pub(crate) verifiable: bool,
+    pub(crate) reversible: bool,
 }
 
 impl Effect {
@@ -66,6 +67,7 @@ impl Effect {
         idempotent: true,
         destructive: false,
         verifiable: false,
+        reversible: false,
     };
     /// The same idempotency key takes effect once.
     pub const IDEMPOTENT: Effect = Effect {
@@ -73,6 +75,7 @@ impl Effect {
         idempotent: true,
         destructive: false,
         verifiable: false,
+        reversible: false,
     };
     /// Each call takes effect again.
     pub const UNPROTECTED: Effect = Effect {
@@ -80,6 +83,7 @@ impl Effect {
         idempotent: false,
         destructive: false,
         verifiable: false,
+        reversible: false,
     };
 
     /// It may also destroy or overwrite something.
@@ -92,6 +96,16 @@ impl Effect {
     pub const fn destructive(self) -> Effect {
         Effect {
             destructive: true,
+            ..self
+        }
+    }
+
+    /// What it does can be undone: every reply that says that something was done names the inverse. People are
+    /// told so before they let a call run.
+    #[must_use]
+    pub const fn reversible(self) -> Effect {
+        Effect {
+            reversible: true,
             ..self
         }
     }

@@ -343,6 +343,7 @@ impl Tools for RecordingTools {
                 destructive: false,
             },
             examples: Vec::new(),
+            reversible: false,
         };
         Ok(vec![
             tool("read", EffectClass::Read),

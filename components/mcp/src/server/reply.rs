@@ -40,6 +40,8 @@ struct Meta<'a> {
     server_info: Option<Implementation>,
     #[serde(rename = "anyturn.dev/inverse", skip_serializing_if = "Option::is_none")]
     inverse: Option<&'a Inverse>,
+    #[serde(rename = "anyturn.dev/inverses", skip_serializing_if = "<[_]>::is_empty")]
+    inverses: &'a [Inverse],
     #[serde(rename = "anyturn.dev/check", skip_serializing_if = "Option::is_none")]
     check: Option<Checked>,
 }
@@ -49,14 +51,16 @@ fn meta<'a>(server: &impl Server, era: Era, result: Option<&'a ResultMeta>) -> O
     let meta = Meta {
         server_info: (era == Era::Stateless).then(|| server.identity()),
         inverse: result.and_then(|result| result.inverse.as_ref()),
+        inverses: result.map_or(&[], |result| &result.inverses),
         check: result.and_then(|result| result.check),
     };
     let Meta {
         server_info,
         inverse,
+        inverses,
         check,
     } = &meta;
-    (server_info.is_some() || inverse.is_some() || check.is_some()).then_some(meta)
+    (server_info.is_some() || inverse.is_some() || !inverses.is_empty() || check.is_some()).then_some(meta)
 }
 
 fn complete(era: Era) -> Option<&'static str> {

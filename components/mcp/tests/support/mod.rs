@@ -49,7 +49,7 @@ impl Server for Echo {
                         arguments: json!({"all": true}),
                         title: "Take it back".into(),
                     }),
-                    check: None,
+                    ..ResultMeta::default()
                 },
                 ..CallResult::from_text(call.arguments.map_or("nothing", |arguments| arguments.get()))
             }),

@@ -31,7 +31,7 @@ pub struct AddTask {
 impl<S: Store> Tool<Tasks<S>> for AddTask {
     const NAME: &'static str = "add_task";
     const TITLE: &'static str = "Add a task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example(
             "add buy milk for tomorrow",

@@ -22,7 +22,7 @@ pub struct CompleteTask {
 impl<S: Store> Tool<Tasks<S>> for CompleteTask {
     const NAME: &'static str = "complete_task";
     const TITLE: &'static str = "Complete a task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example("done with the milk", r#"{"task":"the milk"}"#),
         Example("mark pay rent as done", r#"{"task":"pay rent"}"#),
@@ -65,7 +65,7 @@ pub struct ReopenTask {
 impl<S: Store> Tool<Tasks<S>> for ReopenTask {
     const NAME: &'static str = "reopen_task";
     const TITLE: &'static str = "Reopen a task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example("reopen buy milk", r#"{"task":"buy milk"}"#),
         Example("pay rent is not done after all", r#"{"task":"pay rent"}"#),
@@ -116,7 +116,7 @@ pub struct EditTask {
 impl<S: Store> Tool<Tasks<S>> for EditTask {
     const NAME: &'static str = "edit_task";
     const TITLE: &'static str = "Edit a task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example(
             "rename buy milk to buy oat milk",
@@ -200,7 +200,7 @@ pub struct PrioritizeTask {
 impl<S: Store> Tool<Tasks<S>> for PrioritizeTask {
     const NAME: &'static str = "prioritize_task";
     const TITLE: &'static str = "Set a task's priority";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example(
             "make pay rent high priority",
@@ -268,7 +268,7 @@ pub struct SetDueDate {
 impl<S: Store> Tool<Tasks<S>> for SetDueDate {
     const NAME: &'static str = "set_due_date";
     const TITLE: &'static str = "Set a task's due date";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example("move pay rent to friday", r#"{"task":"pay rent","due":"friday"}"#),
         Example(

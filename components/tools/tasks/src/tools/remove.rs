@@ -22,7 +22,7 @@ pub struct DeleteTask {
 impl<S: Store> Tool<Tasks<S>> for DeleteTask {
     const NAME: &'static str = "delete_task";
     const TITLE: &'static str = "Delete a task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example("delete buy milk", r#"{"task":"buy milk"}"#),
         Example("remove pay rent from my list", r#"{"task":"pay rent"}"#),
@@ -65,7 +65,7 @@ pub struct RestoreTask {
 impl<S: Store> Tool<Tasks<S>> for RestoreTask {
     const NAME: &'static str = "restore_task";
     const TITLE: &'static str = "Restore a deleted task";
-    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable();
+    const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
     const EXAMPLES: &'static [Example] = &[
         Example("restore buy milk", r#"{"task":"buy milk"}"#),
         Example("bring pay rent back", r#"{"task":"pay rent"}"#),
