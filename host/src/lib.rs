@@ -17,6 +17,7 @@ mod outbound;
 mod prepare;
 mod runtime;
 mod server;
+mod tick;
 mod wasi;
 mod worker;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::dependency::{Dependency, DependencyName};
 use crate::files::Files;
@@ -38,6 +39,17 @@ pub struct Component {
     pub(crate) files: Files,
     pub(crate) variables: BTreeMap<VariableName, Template>,
     pub(crate) hosts: Vec<HostEntry>,
+    pub(crate) tick: Option<Tick>,
+}
+
+/// A request that the host makes to a component again and again: `[component.x.tool.anyturn]` with
+/// `tick = { path = "/internal/tick", every = "1s" }`. Spin ignores it; there something else has to make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The path, to which is posted.
+    pub path: String,
+    /// How often.
+    pub every: Duration,
 }
 
 /// An entry of `allowed_outbound_hosts`, read as far as it can be before the variables are known.
@@ -148,6 +160,11 @@ impl Component {
     /// The files it can read.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// What the host asks it to do again and again.
+    pub fn tick(&self) -> Option<&Tick> {
+        self.tick.as_ref()
     }
 }
 

@@ -56,7 +56,7 @@ mod variables;
 
 use std::path::Path;
 
-pub use application::{Application, Component, HttpTrigger, Route, Settings};
+pub use application::{Application, Component, HttpTrigger, Route, Settings, Tick};
 pub use dependency::{
     Configuration, Dependency, DependencyName, Inherit, InvalidDependencyName, PackageName,
 };

@@ -63,7 +63,7 @@ fn entry(key: &str, new: &New) -> Result<String> {
 }
 
 /// 256 random bits.
-fn random() -> Result<[u8; 32]> {
+pub(crate) fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
     rustls::crypto::ring::default_provider()
         .secure_random

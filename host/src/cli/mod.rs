@@ -4,7 +4,7 @@ mod check;
 mod compile;
 mod configuration;
 mod greeting;
-mod key;
+pub(crate) mod key;
 mod up;
 
 use clap::{Parser, Subcommand};

@@ -8,7 +8,7 @@ use crate::engine::{self, Ticker};
 use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
 use crate::runtime::Status;
-use crate::{drain, server};
+use crate::{drain, server, tick};
 use anyhow::{Context as _, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,12 +95,13 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 async fn serve(arguments: Arguments) -> Result<()> {
     let started = Instant::now();
     let application = &arguments.application;
-    let (checked, warnings) = application
+    let (mut checked, warnings) = application
         .check(arguments.listen.ip())
         .map_err(|findings| error_of(&findings, &application.manifest))?;
     for warning in warnings.iter() {
         tracing::warn!("{warning}");
     }
+    tick::choose_secret(&mut checked.values)?;
     // Half of the room is for calls from component to component.
     let (engine, room) = engine::new(arguments.max_requests.saturating_mul(2))?;
     let _ticker = Ticker::start(&engine)?;
@@ -150,16 +151,19 @@ async fn serve(arguments: Arguments) -> Result<()> {
         arguments.log_format,
     );
     let identified = anyturn_check::is_identified(&checked.values);
-    until_stopped(listener, Arc::new(runtime), identified, &arguments).await
+    let runtime = Arc::new(runtime);
+    let drain = drain::Drain::new();
+    tick::start(&checked.application, &runtime, &drain);
+    until_stopped(listener, runtime, identified, drain, &arguments).await
 }
 
 async fn until_stopped(
     listener: tokio::net::TcpListener,
     runtime: Arc<crate::runtime::Runtime>,
     identified: bool,
+    drain: drain::Drain,
     arguments: &Arguments,
 ) -> Result<()> {
-    let drain = drain::Drain::new();
     let settings = server::Settings {
         connections: arguments.max_connections,
         development: !identified && arguments.listen.ip().is_loopback(),

@@ -10,7 +10,7 @@ use crate::reader::Node;
 use crate::template::Template;
 
 use super::dependency::{self, DraftDependency};
-use super::{Scope, tables, targets};
+use super::{Scope, targets, tool};
 
 /// A component whose references to other components are not resolved yet.
 pub(super) struct Draft<'a> {
@@ -97,9 +97,7 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
     if let Some(node) = table.take("build") {
         build(&node);
     }
-    if let Some(node) = table.take("tool") {
-        tables(&node);
-    }
+    let tick = table.take("tool").and_then(|node| tool::ours(&node));
     let inherit_all = table.take("dependencies_inherit_configuration");
     let dependencies = table.take("dependencies");
     own("dependencies", dependencies.clone());
@@ -118,6 +116,7 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
         files: Files { mounts, exclude },
         variables,
         hosts,
+        tick,
     };
     Some(Draft {
         component,

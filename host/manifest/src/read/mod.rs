@@ -5,6 +5,7 @@
 
 mod component;
 mod dependency;
+mod tool;
 mod trigger;
 
 use std::collections::BTreeMap;

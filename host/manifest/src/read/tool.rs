@@ -1,0 +1,82 @@
+//! `[component.<id>.tool]`: settings that Spin leaves to others, and among them our host's.
+
+use std::time::Duration;
+
+use crate::application::Tick;
+use crate::reader::Node;
+
+/// The settings of tools and plug-ins, which Spin ignores. Those of `anyturn` are our host's; of the others only
+/// the shape is checked.
+pub(super) fn ours(node: &Node<'_>) -> Option<Tick> {
+    let mut tick = None;
+    for (tool, settings) in node.entries().unwrap_or_default() {
+        let Some(mut table) = settings.table() else {
+            continue;
+        };
+        if tool == "anyturn" {
+            tick = table.take("tick").and_then(|node| read_tick(&node));
+            table.finish();
+        }
+    }
+    tick
+}
+
+fn read_tick(node: &Node<'_>) -> Option<Tick> {
+    let mut table = node.table()?;
+    let path = table.require("path", "path = \"/internal/tick\"");
+    let every = table.require("every", "every = \"1s\"");
+    table.finish();
+    let path = path.and_then(|node| {
+        let path = node.string()?;
+        if !path.starts_with('/') {
+            node.error(
+                "is no path",
+                "write one that begins with `/`, such as \"/internal/tick\"",
+            );
+            return None;
+        }
+        Some(path.to_owned())
+    });
+    let every = every.and_then(|node| {
+        let every = interval(node.string()?);
+        if every.is_none() {
+            node.error(
+                "is no length of time",
+                "write whole milliseconds, seconds or minutes, at least 100ms: \"500ms\", \"1s\", \"5m\"",
+            );
+        }
+        every
+    });
+    Some(Tick {
+        path: path?,
+        every: every?,
+    })
+}
+
+/// A length of time of at least a tenth of a second.
+fn interval(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    let milliseconds = number.parse::<u64>().ok()?.checked_mul(factor)?;
+    (milliseconds >= 100).then(|| Duration::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_has_a_number_and_a_unit() {
+        assert_eq!(interval("1s"), Some(Duration::from_secs(1)));
+        assert_eq!(interval("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(interval("5m"), Some(Duration::from_secs(300)));
+        for wrong in ["", "s", "1", "1h", "-1s", "1.5s", "99ms", "99999999999999999999s"] {
+            assert_eq!(interval(wrong), None, "{wrong}");
+        }
+    }
+}
