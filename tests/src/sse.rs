@@ -55,28 +55,37 @@ impl Stream {
         }
     }
 
-    /// The next event; comments are passed over.
+    /// The next event; comments are passed over. A stream that is cut fails the test.
     pub async fn next(&mut self) -> Option<Event> {
+        self.try_next()
+            .await
+            .unwrap_or_else(|error| panic!("the stream was cut: {error}"))
+    }
+
+    /// The next event; comments are passed over.
+    ///
+    /// # Errors
+    /// When the stream is cut.
+    pub async fn try_next(&mut self) -> Result<Option<Event>, reqwest::Error> {
         loop {
             while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 if let Some(event) =
                     parse(&String::from_utf8(block).unwrap_or_else(|_| panic!("events are UTF-8")))
                 {
-                    return Some(event);
+                    return Ok(Some(event));
                 }
             }
-            match self.response.chunk().await {
-                Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Ok(None) => {
+            match self.response.chunk().await? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None => {
                     assert!(
                         self.buffer.is_empty(),
                         "the stream ends after an event, not in it: {:?}",
                         self.buffer
                     );
-                    return None;
+                    return Ok(None);
                 }
-                Err(error) => panic!("the stream was cut: {error}"),
             }
         }
     }

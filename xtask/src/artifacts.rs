@@ -35,8 +35,17 @@ pub fn host() -> Result<PathBuf> {
 
 /// Where a program of the release profile is.
 pub fn binary(name: &str) -> PathBuf {
+    program_in("target/release", name)
+}
+
+/// Where a program of the dev profile is.
+pub fn test_binary(name: &str) -> PathBuf {
+    program_in("target/debug", name)
+}
+
+fn program_in(folder: &str, name: &str) -> PathBuf {
     root()
-        .join("target/release")
+        .join(folder)
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 

@@ -24,7 +24,7 @@ struct Command {
     run: fn(&[String]) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "up",
         arguments: "[arguments of `anyturn up`]",
@@ -60,6 +60,12 @@ const COMMANDS: [Command; 7] = [
         arguments: "[arguments of `anyturn-bench`]",
         about: "Measure speed: print a table and write JSON",
         run: bench,
+    },
+    Command {
+        name: "chaos",
+        arguments: "[--kills N] [--minutes M] [--seed S]",
+        about: "Kill instances at random while clients talk; count what is lost or done twice",
+        run: chaos,
     },
     Command {
         name: "help",
@@ -155,5 +161,21 @@ fn bench(arguments: &[String]) -> Result<()> {
         .args(arguments)
         .status()
         .context("anyturn-bench cannot be started")
+        .and_then(run::success)
+}
+
+fn chaos(arguments: &[String]) -> Result<()> {
+    toolchain::ensure()?;
+    machine::require(&[machine::REDIS])?;
+    artifacts::components(&[])?;
+    artifacts::host()?;
+    run::step("Building the clients");
+    // In the profile of the tests, whose fixtures they are made of.
+    Cargo::new(["build", "-p", "anyturn-chaos"]).run()?;
+    let clients = artifacts::test_binary("anyturn-chaos");
+    run::program(&clients)
+        .args(arguments)
+        .status()
+        .context("anyturn-chaos cannot be started")
         .and_then(run::success)
 }
