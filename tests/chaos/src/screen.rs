@@ -30,8 +30,16 @@ impl Screen {
             if (epoch, n) <= last {
                 return Err(format!("{} {} came after {}", event.event, event.id, self.last));
             }
-            if epoch == last.0 && n != last.1 + 1 {
+            // A new epoch goes on from what was durable, so it may begin with less, but not with more.
+            if n > last.1 + 1 || (epoch == last.0 && n != last.1 + 1) {
                 return Err(format!("nothing between {} and {}", self.last, event.id));
+            }
+            // Nobody has epoch 0: the beginning is told by whoever runs the turn first.
+            if epoch > last.0 && last.0 > 0 && event.event != "turn.resumed" {
+                return Err(format!(
+                    "{} {} is the first of a new instance",
+                    event.event, event.id
+                ));
             }
         }
         self.place = place.or(self.place);
