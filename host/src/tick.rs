@@ -5,11 +5,11 @@
 //! run at the same time, and none begins once the process is told to end.
 
 use crate::drain::Drain;
+use crate::engine::aot::hex;
 use crate::guest::{Call, RequestId};
 use crate::runtime::{Component, Runtime};
 use crate::server::{headers, request_id};
 use crate::worker;
-use crate::engine::aot::hex;
 use anyhow::Result;
 use anyturn_manifest::{Application, Tick, Values};
 use http::{HeaderValue, Method, Request, header};
@@ -68,7 +68,11 @@ async fn run(tick: Tick, component: Arc<Component>, runtime: Arc<Runtime>, drain
         let authorization = authorization.clone();
         tokio::spawn(async move {
             if let Err(reason) = once(&tick.path, authorization, &component, &runtime).await {
-                tracing::warn!(component = component.id, path = tick.path, "a tick failed: {reason}");
+                tracing::warn!(
+                    component = component.id,
+                    path = tick.path,
+                    "a tick failed: {reason}"
+                );
             }
             drop(place);
         });
@@ -76,7 +80,10 @@ async fn run(tick: Tick, component: Arc<Component>, runtime: Arc<Runtime>, drain
 }
 
 fn authorization(component: &Component) -> Option<HeaderValue> {
-    let secret = component.variables.get(SECRET).filter(|secret| !secret.is_empty())?;
+    let secret = component
+        .variables
+        .get(SECRET)
+        .filter(|secret| !secret.is_empty())?;
     let mut value = HeaderValue::try_from(format!("Bearer {secret}")).ok()?;
     value.set_sensitive(true);
     Some(value)
