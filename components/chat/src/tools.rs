@@ -12,7 +12,7 @@ use anyturn_engine::port::{
     ToolOutcome, Tools,
 };
 use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transport};
-use anyturn_mcp::{Annotations, Implementation, Tool};
+use anyturn_mcp::{Annotations, CallResult, Implementation, Tool};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -147,7 +147,7 @@ impl<P: Platform> Tools for Servers<P> {
             }
             definitions.push(ToolDefinition {
                 title: title.or_else(|| annotations.title.clone()),
-                effect: effect(&annotations),
+                effect: effect(&annotations, meta.verifiable),
                 examples: meta
                     .examples
                     .into_iter()
@@ -166,11 +166,34 @@ impl<P: Platform> Tools for Servers<P> {
     }
 
     async fn call(&self, server: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError> {
+        Ok(outcome(self.send(server, caller, call, false).await?))
+    }
+
+    async fn check(&self, server: &str, caller: &Caller, call: Invocation) -> Result<Checked, ToolError> {
+        let result = self.send(server, caller, call, true).await?;
+        Ok(match result.meta.check {
+            Some(anyturn_mcp::Checked::Recorded) => Checked::Happened(outcome(result)),
+            Some(anyturn_mcp::Checked::NotFound) => Checked::NotHappened,
+            // The tool says why it cannot tell, or the server is one that has stopped telling.
+            None => Checked::Unknown,
+        })
+    }
+}
+
+impl<P: Platform> Servers<P> {
+    /// Sends a call, or the question what became of it.
+    async fn send(
+        &self,
+        server: &str,
+        caller: &Caller,
+        call: Invocation,
+        check: bool,
+    ) -> Result<CallResult, ToolError> {
         let Invocation {
             tool,
             arguments,
             idempotency_key,
-            not_after: _,
+            not_after,
         } = call;
         let arguments = serde_json::value::to_raw_value(&arguments)
             .map_err(|error| ToolError::NotRun(format!("the arguments cannot be written: {error}")))?;
@@ -181,45 +204,50 @@ impl<P: Platform> Tools for Servers<P> {
             .filter(|known| known.server == server && known.tool == tool)
             .flat_map(|known| known.headers.clone())
             .collect();
-        let call = CallTool::new(&tool, &arguments)
+        let mut call = CallTool::new(&tool, &arguments)
             .with_idempotency_key(&idempotency_key)
             .with_mirrored(&mirrored);
-        let result = self
-            .client(server, caller)?
+        if check {
+            call = call.as_check();
+        } else if not_after != 0 {
+            call = call.with_not_after(not_after);
+        }
+        self.client(server, caller)?
             .call_tool(&Sending(&self.platform), call)
             .await
-            .map_err(|error| failure(server, error))?;
-        Ok(ToolOutcome {
-            content: result.text(),
-            structured: result
-                .structured
-                .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()),
-            is_error: result.is_error,
-            inverses: result
-                .meta
-                .inverse
-                .into_iter()
-                .chain(result.meta.inverses)
-                .map(|inverse| Inverse {
-                    tool: inverse.tool,
-                    arguments: inverse.arguments,
-                    title: inverse.title,
-                })
-                .collect(),
-        })
-    }
-
-    async fn check(&self, _: &str, _: &Caller, _: Invocation) -> Result<Checked, ToolError> {
-        // No tool is listed as verifiable.
-        Ok(Checked::Unknown)
+            .map_err(|error| failure(server, error))
     }
 }
 
-fn effect(annotations: &Annotations) -> Effect {
+fn outcome(result: CallResult) -> ToolOutcome {
+    ToolOutcome {
+        content: result.text(),
+        structured: result
+            .structured
+            .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()),
+        is_error: result.is_error,
+        inverses: result
+            .meta
+            .inverse
+            .into_iter()
+            .chain(result.meta.inverses)
+            .map(|inverse| Inverse {
+                tool: inverse.tool,
+                arguments: inverse.arguments,
+                title: inverse.title,
+            })
+            .collect(),
+    }
+}
+
+fn effect(annotations: &Annotations, verifiable: bool) -> Effect {
     let class = if annotations.is_read_only() {
         EffectClass::Read
     } else if annotations.is_idempotent() {
+        // Calling again tells the same as asking, and has what is missing done as well.
         EffectClass::Idempotent
+    } else if verifiable {
+        EffectClass::Verifiable
     } else {
         EffectClass::Unprotected
     };
