@@ -177,7 +177,7 @@ async fn an_api_key_made_by_the_command_is_accepted_and_kept_as_a_hash_only() {
             .unwrap_or_else(|| panic!("{said}"))
             .to_owned()
     };
-    let key = word(|word| word.starts_with("atk_"));
+    let key = word(|word| word.starts_with("ak_"));
     let entry = word(|word| word.contains(":alice"))
         .rsplit('=')
         .next()
