@@ -22,6 +22,12 @@ impl RedisServer {
         Self::with(&["--appendonly", "yes", "--appendfsync", "always"]).await
     }
 
+    /// Starts one that puts what it has acknowledged on disk within a second, as Redis does by default once it
+    /// keeps a log.
+    pub async fn start_every_second() -> Self {
+        Self::with(&["--appendonly", "yes", "--appendfsync", "everysec"]).await
+    }
+
     /// Starts one that keeps everything in memory, for measuring what is not the disk.
     pub async fn start_without_log() -> Self {
         Self::with(&["--appendonly", "no"]).await
