@@ -1,35 +1,34 @@
 //! Admission: one commit decides whether a turn begins, and makes it durable if it does.
 //!
-//! The commit claims the idempotency key, acquires the lease and appends `turn-started`; the condition that
-//! fails tells what is the case instead:
-//! - the key is taken: the request is a repetition. It gets the recorded turn, or waits for the running one,
-//!   or, when nobody runs it any more, goes on with it;
-//! - the lease is held: another turn runs, and the policy decides ([`OnBusy`]);
+//! The commit claims the idempotency key, acquires the lease, requires that nothing waits and nothing is
+//! unfinished, and appends `turn-started`; the condition that fails tells what is the case instead:
+//! - the key is taken: the request is a repetition, and leads to the turn of the first one;
+//! - the lease is held: another turn runs, and a policy decides ([`crate::OnBusy`]);
+//! - messages wait, or a turn was left unfinished by an instance that died: those come first;
 //! - the journal's length is not as required: the session does not exist, or exists already.
 
-use crate::assistant::OnBusy;
-use crate::conversation::{Conversation, End, Progress};
+use crate::address::Address;
+use crate::conversation::Conversation;
 use crate::engine::Settings;
+use crate::event::log::Told;
 use crate::id;
-use crate::journal::writer::LARGEST_ENTRY;
+use crate::journal::writer::{Grant, Held, LARGEST_ENTRY};
 use crate::journal::{Entry, Key, ReadError, Record, TurnStarted, VERSION, unreadable};
 use crate::loading::{self, Loaded};
 use crate::port::Environment;
 use crate::scope;
 use crate::turn::TurnError;
 use anyturn_state::{Actual, Committed, Document, Error, ExpectedLength, ExpectedVersion, Found, LeaseState};
-use anyturn_state::{Query, Store, Write, Written};
+use anyturn_state::{Position, Query, Store, Write};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 
 /// How often an admission is tried when the store does not answer, or when what stood in its way is gone.
 const TRIES: u32 = 3;
 
-/// The longest time that one `watch` may take, in milliseconds.
-const LONGEST_WATCH: u64 = 30_000;
-
-/// How long the record of a key is kept when the conversation's time to live is not known yet, in
-/// milliseconds: until the turn ends, with a lot to spare.
-const UNKNOWN_TTL: u64 = 24 * 60 * 60 * 1000;
+/// How long what belongs to a turn that has not ended is kept, in milliseconds: until it ends, with a lot to
+/// spare.
+pub(crate) const UNENDED_TTL: u64 = 24 * 60 * 60 * 1000;
 
 /// What is known of a turn before it is admitted.
 pub(crate) struct Application<'a, S, E> {
@@ -44,32 +43,48 @@ pub(crate) struct Application<'a, S, E> {
     pub expected: ExpectedLength,
     /// The conversation's time to live; none leaves it as it is.
     pub ttl: Option<u64>,
-    /// What happens if another turn is running.
-    pub on_busy: OnBusy,
+    /// Turns of tries that went unanswered: they may have been admitted.
+    pub unanswered: RefCell<Vec<String>>,
 }
 
 /// What came of an application.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// The turn is this instance's to run: a new one, or one to go on with. It is the conversation's
-    /// current turn.
+    /// The turn is this instance's to run. It is the conversation's current turn.
     Run(Box<Admitted>),
-    /// It has run already.
-    Recorded {
+    /// The request has led to a turn before.
+    Known {
         /// The turn.
-        progress: Box<Progress>,
-        /// The conversation's assistant.
-        assistant: String,
+        turn: String,
+        /// Where its first entry stands, if it has ended.
+        first: Option<u64>,
     },
+    /// Another turn is running.
+    Busy(LeaseState),
+    /// Nobody is at work, but something has to be finished before anything else begins.
+    Unsettled,
 }
 
 /// The right to run a turn.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    /// The epoch of the lease.
-    pub epoch: u64,
+    /// The turn's lease.
+    pub grant: Grant,
     /// The conversation, with the turn as its current one.
     pub loaded: Loaded,
+    /// What was told of it before it was taken over; none if it begins.
+    pub told: Option<Told>,
+    /// Whether it was told to stop.
+    pub stopped: bool,
+}
+
+/// What a condition of the admission's commit is about.
+enum Condition {
+    Key,
+    Lease,
+    Queue,
+    Unfinished,
+    Session,
 }
 
 /// What is stored under an idempotency key.
@@ -108,7 +123,7 @@ pub(crate) fn put_key(key: &Key, turn: &str, first: Option<u64>, ttl: Option<u64
             ExpectedVersion::Absent
         },
         value: serde_json::to_vec(&document).map_err(|error| Error::Invalid(error.to_string()))?,
-        ttl: Some(ttl.unwrap_or(UNKNOWN_TTL)),
+        ttl: Some(ttl.unwrap_or(UNENDED_TTL)),
     })
 }
 
@@ -118,102 +133,101 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         let mut tries = 0;
         loop {
             tries += 1;
+            if !self.unanswered.borrow().is_empty()
+                && let Some(decision) = self.look_back().await?
+            {
+                return Ok(decision);
+            }
             // An id of its own for each try: one that went unanswered may have been admitted and, if this
             // instance was slow, superseded since.
-            let turn = id::new("turn", self.environment.random());
-            let started = Record::TurnStarted(Box::new(self.started.clone()));
             let started = Entry {
                 v: VERSION,
                 at: self.environment.now(),
-                turn,
-                what: started,
+                turn: id::new("turn", self.environment.random()),
+                what: Record::TurnStarted(Box::new(self.started.clone())),
             };
-            let entry = started.encode()?;
-            if entry.len() > LARGEST_ENTRY {
-                return Err(TurnError::InvalidMessage("the message is too large".to_owned()));
-            }
-            let mut writes = Vec::with_capacity(3);
-            if let Some(key) = &self.started.key {
-                writes.push(put_key(key, &started.turn, None, self.ttl)?);
-            }
-            writes.push(self.acquire(&started.turn));
-            writes.push(Write::Append {
-                journal: scope::TURNS.to_owned(),
-                expected: self.expected,
-                entries: vec![entry],
-                ttl: self.ttl,
-            });
             let fresh = self.expected == ExpectedLength::Exactly(0);
+            let (conditions, writes) = self.writes(&started, fresh)?;
             let queries = if fresh {
                 Vec::new()
             } else {
                 loading::queries().into()
             };
-            let refused = match self.store.commit(self.scope, writes, queries).await {
+            let (write, actual) = match self.store.commit(self.scope, writes, queries).await {
                 Ok(committed) if fresh => return Ok(first(&committed, started)),
                 Ok(committed) => return self.admitted(committed).await,
-                Err(error) => error,
+                Err(Error::Conflict { write, actual }) => (write, actual),
+                Err(error @ Error::Unavailable(_)) => {
+                    self.unanswered.borrow_mut().push(started.turn);
+                    if tries >= TRIES {
+                        return match self.look_back().await? {
+                            Some(decision) => Ok(decision),
+                            None => Err(error.into()),
+                        };
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
-            match refused {
-                Error::Conflict {
-                    actual: Actual::Version(_),
-                    ..
-                } => {
-                    if let Some(decision) = self.attach().await? {
-                        return Ok(decision);
+            let condition = conditions.get(usize::try_from(write).unwrap_or(usize::MAX));
+            match (condition, actual) {
+                (Some(Condition::Key), _) => {
+                    if let Some(known) = self.known().await? {
+                        return Ok(known);
                     }
                     // The key's record has expired between the two; try for it again.
-                }
-                Error::Conflict {
-                    actual: Actual::Lease(lease),
-                    ..
-                } => {
-                    if self.is_own(&lease)
-                        && let Some(admitted) = self.adopt().await?
-                    {
-                        return Ok(admitted);
-                    }
-                    match self.on_busy {
-                        _ => return Err(busy(&lease)),
-                    }
-                }
-                Error::Conflict {
-                    actual: Actual::Length(0),
-                    ..
-                } => return Err(TurnError::UnknownSession),
-                Error::Conflict {
-                    actual: Actual::Length(_),
-                    ..
-                } => return Err(TurnError::SessionExists),
-                Error::Unavailable(reason) => {
-                    if let Some(admitted) = self.adopt().await? {
-                        return Ok(admitted);
-                    }
                     if tries >= TRIES {
-                        return Err(TurnError::Store(Error::Unavailable(reason)));
+                        return Err(TurnError::StillRunning {
+                            turn: String::new(),
+                            retry_after: 1000,
+                        });
                     }
                 }
-                other => return Err(TurnError::Store(other)),
-            }
-            if tries >= TRIES {
-                return Err(TurnError::StillRunning {
-                    turn: String::new(),
-                    retry_after: 1000,
-                });
+                (Some(Condition::Lease), Actual::Lease(lease)) => return Ok(Decision::Busy(lease)),
+                (Some(Condition::Queue | Condition::Unfinished), _) if fresh => {
+                    return Err(TurnError::SessionExists);
+                }
+                (Some(Condition::Queue | Condition::Unfinished), _) => return Ok(Decision::Unsettled),
+                (Some(Condition::Session), Actual::Length(0)) => return Err(TurnError::UnknownSession),
+                (Some(Condition::Session), Actual::Length(_)) => return Err(TurnError::SessionExists),
+                (_, actual) => return Err(Error::Conflict { write, actual }.into()),
             }
         }
     }
 
-    fn acquire(&self, turn: &str) -> Write {
-        Write::Acquire {
-            lease: scope::TURN.to_owned(),
-            holder: self.holder(turn),
-            ttl: self.settings.lease,
+    /// The writes of one try, and what each one's condition is about.
+    fn writes(&self, started: &Entry, fresh: bool) -> Result<(Vec<Condition>, Vec<Write>), TurnError> {
+        let entry = started.encode()?;
+        if entry.len() > LARGEST_ENTRY {
+            return Err(TurnError::InvalidMessage("the message is too large".to_owned()));
         }
-    }
-
-    fn holder(&self, turn: &str) -> String {
-        format!("{turn}/{}", self.nonce)
+        let mut conditions = Vec::with_capacity(5);
+        let mut writes = Vec::with_capacity(5);
+        if let Some(key) = &self.started.key {
+            conditions.push(Condition::Key);
+            writes.push(put_key(key, &started.turn, None, None)?);
+        }
+        conditions.push(Condition::Lease);
+        writes.push(acquire(&started.turn, &self.nonce, self.settings));
+        if !fresh {
+            conditions.push(Condition::Queue);
+            writes.push(Write::Append {
+                journal: scope::QUEUE.to_owned(),
+                expected: ExpectedLength::Exactly(0),
+                entries: Vec::new(),
+                ttl: None,
+            });
+        }
+        conditions.push(Condition::Unfinished);
+        writes.push(unfinished(&started.turn));
+        conditions.push(Condition::Session);
+        writes.push(Write::Append {
+            journal: scope::TURNS.to_owned(),
+            expected: self.expected,
+            entries: vec![entry],
+            ttl: self.ttl,
+        });
+        Ok((conditions, writes))
     }
 
     /// Whether a lease is held through this application.
@@ -225,166 +239,133 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
     }
 
     async fn admitted(&self, committed: Committed) -> Result<Decision, TurnError> {
-        let epoch = epoch(&committed);
+        let grant = Grant::of(&committed);
         let loaded = loading::load(self.store, self.scope, committed.found).await?;
-        Ok(Decision::Run(Box::new(Admitted { epoch, loaded })))
+        Ok(Decision::Run(Box::new(Admitted::beginning(grant, loaded))))
     }
 
-    /// The admission that took effect although its answer got lost, if it did.
-    async fn adopt(&self) -> Result<Option<Decision>, TurnError> {
+    /// What came of tries that went unanswered; `None` if nothing did.
+    async fn look_back(&self) -> Result<Option<Decision>, TurnError> {
+        let unanswered = self.unanswered.borrow().clone();
         let [snapshot, journal] = loading::queries();
-        let lease = Query::Lease(scope::TURN.to_owned());
-        let found = match self.store.read(self.scope, vec![lease, snapshot, journal]).await {
-            Ok(found) => found,
-            Err(Error::Unavailable(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let mut queries = vec![Query::Lease(scope::TURN.to_owned()), snapshot, journal];
+        queries.extend(unanswered.iter().map(|turn| Query::Journal {
+            journal: scope::events(turn),
+            start: Position::At(0),
+            limit: 0,
+        }));
+        let mut found = self.store.read(self.scope, queries).await?;
+        let events = found.split_off(found.len().min(3));
         let lease = lease_of(&found);
-        if !self.is_own(&lease) {
-            return Ok(None);
-        }
         let loaded = loading::load(self.store, self.scope, found).await?;
-        Ok(Some(Decision::Run(Box::new(Admitted {
-            epoch: lease.epoch,
-            loaded,
-        }))))
+        if self.is_own(&lease) {
+            let grant = Grant {
+                epoch: lease.epoch,
+                until: 0,
+            };
+            return Ok(Some(Decision::Run(Box::new(Admitted::beginning(grant, loaded)))));
+        }
+        let told = |found: &Found| matches!(found, Found::Journal(events) if events.length > 0);
+        let Conversation {
+            current, superseded, ..
+        } = &loaded.conversation;
+        let begun = |turn: &String| current.iter().chain(superseded).any(|known| known.turn == *turn);
+        let mut tries = unanswered.iter().zip(&events);
+        let known = tries.find(|(turn, events)| told(events) || begun(turn));
+        Ok(known.map(|(turn, _)| Decision::Known {
+            turn: turn.clone(),
+            first: None,
+        }))
     }
 
-    /// Finds the turn of the idempotency key; `None` if the key is free again.
-    async fn attach(&self) -> Result<Option<Decision>, TurnError> {
+    /// The turn of the idempotency key; `None` if the key is free again.
+    async fn known(&self) -> Result<Option<Decision>, TurnError> {
         let Some(key) = &self.started.key else {
             return Ok(None);
         };
-        let deadline = self.environment.now().saturating_add(self.settings.attach);
-        loop {
-            let [snapshot, journal] = loading::queries();
-            let document = Query::Document(key.document.clone());
-            let lease = Query::Lease(scope::TURN.to_owned());
-            let mut found = self
-                .store
-                .read(self.scope, vec![document, lease, snapshot, journal])
-                .await?
-                .into_iter();
-            let Some(Found::Document(Some(Document { value, .. }))) = found.next() else {
-                return Ok(None);
-            };
-            let document = KeyDocument::decode(&value)?;
-            if document.request != key.request {
-                return Err(TurnError::KeyReused);
-            }
-            let found: Vec<Found> = found.collect();
-            let lease = lease_of(&found);
-            let loaded = loading::load(self.store, self.scope, found).await?;
-            if self.is_own(&lease) {
-                return Ok(Some(Decision::Run(Box::new(Admitted {
-                    epoch: lease.epoch,
-                    loaded,
-                }))));
-            }
-            let length = loaded.length;
-            if length == 0 {
-                return Err(TurnError::UnknownSession);
-            }
-            match self.find(&document, &loaded.conversation).await? {
-                None => return Err(TurnError::UnknownSession),
-                Some(progress) if progress.can_go_on() && lease.holder.is_empty() => {
-                    if let Some(decision) = self.take_over(&document.turn, loaded).await? {
-                        return Ok(Some(decision));
-                    }
-                }
-                Some(progress) if progress.end.is_some() => {
-                    let head = loaded.conversation.head;
-                    let assistant = head.map(|head| head.assistant).unwrap_or_default();
-                    return Ok(Some(Decision::Recorded {
-                        progress: Box::new(progress),
-                        assistant,
-                    }));
-                }
-                Some(_) => {}
-            }
-            let now = self.environment.now();
-            if now >= deadline {
-                return Err(TurnError::StillRunning {
-                    turn: document.turn,
-                    retry_after: 1000,
-                });
-            }
-            // Wakes up when the turn writes something, and when its lease has run out without a renewal.
-            let timeout = (deadline - now).min(lease.remaining.max(1)).min(LONGEST_WATCH);
-            self.store
-                .watch(self.scope, scope::TURNS, length, 1, timeout)
-                .await?;
-        }
-    }
-
-    /// The turn of a key; `None` if it is gone with the session that it belonged to.
-    async fn find(
-        &self,
-        document: &KeyDocument,
-        conversation: &Conversation,
-    ) -> Result<Option<Progress>, TurnError> {
-        // A turn that has not ended, or may be tried again, is after the checkpoint; any other has ended, and
-        // then its record says where it is.
-        let near = conversation.current.iter().chain(&conversation.superseded);
-        if let Some(progress) = near.into_iter().find(|turn| turn.turn == document.turn) {
-            return Ok(Some(progress.clone()));
-        }
-        let Some(first) = document.first else {
+        let query = Query::Document(key.document.clone());
+        let found = self.store.read(self.scope, vec![query]).await?;
+        let Some(Found::Document(Some(Document { value, .. }))) = found.into_iter().next() else {
             return Ok(None);
         };
-        let mut found = loading::turn_at(self.store, self.scope, first, &document.turn).await?;
-        if let Some(End::Failed { error, .. }) = found.as_mut().and_then(|turn| turn.end.as_mut()) {
-            // The conversation has gone on; trying this one again now would change its past.
-            error.retryable = false;
+        let KeyDocument {
+            v: _,
+            turn,
+            request,
+            first,
+        } = KeyDocument::decode(&value)?;
+        if request != key.request {
+            return Err(TurnError::KeyReused);
         }
-        Ok(found)
+        Ok(Some(Decision::Known { turn, first }))
+    }
+}
+
+impl<S: Store, E: Environment> Application<'_, S, E> {
+    /// The turn of the idempotency key, if there is one.
+    pub(crate) async fn key_turn(&self) -> Result<Option<String>, TurnError> {
+        Ok(self.known().await?.and_then(|known| match known {
+            Decision::Known { turn, .. } => Some(turn),
+            Decision::Run(_) | Decision::Busy(_) | Decision::Unsettled => None,
+        }))
+    }
+}
+
+impl Admitted {
+    /// The turn.
+    pub(crate) fn turn(&self) -> &str {
+        // There is always a current turn: the commit that admits puts it there.
+        self.loaded
+            .conversation
+            .current
+            .as_ref()
+            .map_or("", |current| &current.turn)
     }
 
-    /// Takes over a turn that nobody runs; `None` if somebody else was quicker.
-    async fn take_over(&self, turn: &str, mut loaded: Loaded) -> Result<Option<Decision>, TurnError> {
-        let entry = Entry {
-            v: VERSION,
-            at: self.environment.now(),
-            turn: turn.to_owned(),
-            what: Record::TurnResumed {
-                holder: self.holder(turn),
-            },
-        };
-        let append = Write::Append {
-            journal: scope::TURNS.to_owned(),
-            expected: ExpectedLength::Exactly(loaded.length),
-            entries: vec![entry.encode()?],
-            ttl: self.ttl,
-        };
-        match self
-            .store
-            .commit(self.scope, vec![self.acquire(turn), append], Vec::new())
-            .await
-        {
-            Ok(committed) => {
-                loaded.conversation.apply(loaded.length, entry);
-                loaded.length += 1;
-                let epoch = epoch(&committed);
-                Ok(Some(Decision::Run(Box::new(Admitted { epoch, loaded }))))
-            }
-            // What took its place, or that it took effect unnoticed, shows when the caller looks again.
-            Err(Error::Conflict { .. } | Error::Unavailable(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+    /// What a writer needs to know of it.
+    pub(crate) fn held<'a>(&self, address: &'a Address, settings: Settings) -> Held<'a> {
+        Held {
+            scope: &address.scope,
+            turn: self.turn().to_owned(),
+            grant: self.grant,
+            length: self.loaded.length,
+            lease: settings.lease,
+        }
+    }
+
+    /// A turn that begins.
+    pub(crate) fn beginning(grant: Grant, loaded: Loaded) -> Admitted {
+        Admitted {
+            grant,
+            loaded,
+            told: None,
+            stopped: false,
         }
     }
 }
 
-fn busy(lease: &LeaseState) -> TurnError {
-    // A holder is `<turn>/<random>`; any other is none of ours.
-    let turn = lease
-        .holder
-        .split_once('/')
-        .map(|(turn, _)| turn.to_owned())
-        .unwrap_or_default();
-    TurnError::Busy {
-        turn,
-        retry_after: lease.remaining.clamp(1, 1000),
+/// The write that acquires the lease for a turn. A holder is `<turn>/<random>`.
+pub(crate) fn acquire(turn: &str, nonce: &str, settings: Settings) -> Write {
+    Write::Acquire {
+        lease: scope::TURN.to_owned(),
+        holder: format!("{turn}/{nonce}"),
+        ttl: settings.lease,
     }
+}
+
+/// The write that says that a turn has begun, on the condition that no other one has not ended.
+pub(crate) fn unfinished(turn: &str) -> Write {
+    Write::Put {
+        document: scope::UNFINISHED.to_owned(),
+        expected: ExpectedVersion::Absent,
+        value: turn.as_bytes().to_vec(),
+        ttl: Some(UNENDED_TTL),
+    }
+}
+
+/// The turn that holds a lease; empty if nobody does.
+pub(crate) fn holding(lease: &LeaseState) -> &str {
+    lease.holder.split_once('/').map_or("", |(turn, _)| turn)
 }
 
 /// The first turn of a conversation needs nothing read.
@@ -394,23 +375,11 @@ fn first(committed: &Committed, started: Entry) -> Decision {
         ..Loaded::default()
     };
     loaded.conversation.apply(0, started);
-    Decision::Run(Box::new(Admitted {
-        epoch: epoch(committed),
-        loaded,
-    }))
+    Decision::Run(Box::new(Admitted::beginning(Grant::of(committed), loaded)))
 }
 
-fn epoch(committed: &Committed) -> u64 {
-    let epoch = committed.written.iter().find_map(|written| match written {
-        Written::Granted { epoch, .. } => Some(*epoch),
-        _ => None,
-    });
-    // A store that acquires without telling the epoch breaks its contract; 0 is no epoch, so nothing can be
-    // written with it.
-    epoch.unwrap_or_default()
-}
-
-fn lease_of(found: &[Found]) -> LeaseState {
+/// The first lease that was found.
+pub(crate) fn lease_of(found: &[Found]) -> LeaseState {
     let lease = found.iter().find_map(|found| match found {
         Found::Lease(lease) => Some(lease.clone()),
         _ => None,

@@ -2,7 +2,7 @@
 
 use crate::assistant::{Assistant, ToolSource};
 use crate::journal::{Failure, FailureKind};
-use crate::port::{Caller, ModelTool, ToolDefinition, Tools};
+use crate::port::{Caller, EffectClass, ModelTool, ToolDefinition, Tools};
 
 /// The longest name of a tool that models take.
 const LONGEST_NAME: usize = 64;
@@ -79,6 +79,15 @@ impl Catalog {
     /// The tool that the model calls by this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Tool> {
         self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// What repeating a call of a server's tool would mean; none if the assistant does not have the tool.
+    pub(crate) fn class(&self, server: &str, tool: &str) -> Option<EffectClass> {
+        let same = |known: &&Tool| known.server == server && known.definition.name == tool;
+        self.tools
+            .iter()
+            .find(same)
+            .map(|known| known.definition.effect.class)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

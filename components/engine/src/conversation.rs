@@ -8,7 +8,7 @@ mod progress;
 mod snapshot;
 mod window;
 
-pub(crate) use progress::{End, Progress};
+pub(crate) use progress::{End, Progress, undo_step};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use window::{Exchange, Window};
 

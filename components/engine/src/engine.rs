@@ -1,22 +1,31 @@
 //! The engine: from a request to a turn that is in the journal.
 
-use crate::admission::{Admitted, Application, Decision};
-use crate::agent::Agent;
-use crate::assistant::{Assistant, Assistants, Kind, OnBusy};
+use crate::address::Address;
+use crate::admission::{Admitted, Application, Decision, holding};
+use crate::assistant::{Assistant, Assistants, OnBusy};
+use crate::attach::Listener;
 use crate::catalog::Catalog;
-use crate::event::{Event, EventKind};
+use crate::conversation::{Head, Progress};
+use crate::event::log;
+use crate::event::outbox::{Nobody, Outbox};
 use crate::id;
 use crate::journal::writer::Writer;
-use crate::journal::{Failure, Key, TurnStarted};
+use crate::journal::{Key, TurnStarted};
 use crate::port::{Caller, Environment, Model, Part, Role, Sink, Tools};
-use crate::run::{Run, Stop, refuse};
+use crate::run::refuse;
 use crate::scope;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
-use anyturn_state::{ExpectedLength, Store};
-use futures::future::{Either, maybe_done, select};
+use crate::working::Work;
+use anyturn_state::{ExpectedLength, LeaseState, Store};
+use futures::future::maybe_done;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+
+/// How often a request that meets other turns tries to get its own.
+const ROUNDS: u32 = 32;
 
 /// The longest session id or idempotency key, in bytes.
 const LONGEST_ID: usize = 255;
@@ -28,10 +37,10 @@ const LONGEST_TITLE: usize = 200;
 /// on the same store.
 pub struct Engine<S, M, T, E> {
     pub(crate) store: S,
-    model: M,
-    tools: T,
+    pub(crate) model: M,
+    pub(crate) tools: T,
     pub(crate) environment: E,
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// Times, in milliseconds.
@@ -79,7 +88,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     /// Runs a turn to its end and tells the sink what happens meanwhile.
     ///
     /// When this returns a turn, it is durable. When the future is dropped, the turn stays as far as it has
-    /// come: the same idempotency key goes on with it once the lease has run out.
+    /// come: whoever attaches to it, repeats its idempotency key or sends the next message goes on with it once
+    /// the lease has run out.
     ///
     /// Round trips to the store: 2 without tools (admission, end), 4 with one call of a tool.
     pub async fn turn(
@@ -89,8 +99,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         sink: &impl Sink,
     ) -> Result<Turn, TurnError> {
         validate(&request)?;
-        let session = request.session.id().to_owned();
-        let scope = scope::conversation(&request.user, &session);
+        let address = Address::new(&request.user, request.session.id());
         let assistant = match &request.assistant {
             Some(name) => Some(assistants.load(name).await?),
             None if matches!(request.session, SessionTarget::Existing { .. }) => None,
@@ -106,10 +115,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let caller = Caller {
             user: request.user.clone(),
             roles: request.roles.clone(),
-            session: session.clone(),
+            session: address.session.clone(),
             timezone: request.timezone.clone(),
         };
-        let application = self.application(&scope, &request, assistant.as_ref());
+        let application = self.application(&address.scope, &request, assistant.as_ref());
+        let ttl = application.ttl;
         // What the tools are does not depend on the admission: both are asked for at the same time. Nobody
         // waits for a slow tool server to be refused, and the lease is kept while one is waited for.
         let mut listing = pin!(maybe_done(async {
@@ -118,121 +128,145 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 None => None,
             }
         }));
-        let mut deciding = pin!(application.decide());
-        let decision = poll_fn(|context| {
-            let decision = deciding.as_mut().poll(context);
-            if decision.is_pending() {
-                let _ = listing.as_mut().poll(context);
+        let way = {
+            let mut entering =
+                pin!(self.enter(&address, application, &request, assistant.as_ref(), assistants));
+            poll_fn(|context| {
+                let way = entering.as_mut().poll(context);
+                if way.is_pending() {
+                    let _ = listing.as_mut().poll(context);
+                }
+                way
+            })
+            .await?
+        };
+        let admitted = match way {
+            Way::Run(admitted) => *admitted,
+            Way::Follow { turn, listener } => {
+                return self.follow(&address, &turn, listener, assistants, sink).await;
             }
-            decision
-        })
-        .await?;
-        let admitted = match decision {
-            Decision::Run(admitted) => *admitted,
-            Decision::Recorded { progress, assistant } => {
-                let turn = progress.turn(&session, &assistant);
-                retell(&turn, sink);
-                return Ok(turn);
-            }
         };
-        let head = admitted.loaded.conversation.head.clone();
-        let (own, detached) = head
-            .map(|head| (head.assistant, head.detached))
-            .unwrap_or_default();
-        let writer = Writer::new(
-            &self.store,
-            &self.environment,
-            &scope,
-            admitted.epoch,
-            admitted.loaded.length,
-            self.settings.lease,
-        );
-
-        // What could not be checked before the conversation was known.
-        let loaded = match &assistant {
-            Some(_) => None,
-            None => Some(assistants.load(&own).await),
+        let assistant = match self
+            .check_admitted(&admitted, assistant.as_ref(), &request, assistants)
+            .await
+        {
+            Ok(assistant) => assistant,
+            Err(problem) => return Err(self.refuse(&address, admitted, problem).await),
         };
-        let problem = match (&assistant, &loaded, &request.session) {
-            (Some(assistant), ..) if assistant.name != own => Some(TurnError::OtherAssistant {
-                assistant: own.clone(),
-            }),
-            (_, _, SessionTarget::Existing { .. } | SessionTarget::Either { .. }) if detached => {
-                Some(TurnError::UnknownSession)
-            }
-            (_, Some(Err(error)), _) => Some(error.clone().into()),
-            (_, Some(Ok(assistant)), _) => check_length(assistant, &request).err(),
-            _ => None,
-        };
-        if let Some(problem) = problem {
-            // Back to what it was; the admission may have set another assistant's.
-            let own = admitted.loaded.expires.map(|(_, ttl)| ttl);
-            writer.set_ttl(if detached {
-                Some(self.settings.detached_ttl)
-            } else {
-                own
-            });
-            return Err(refuse(&self.environment, &writer, &admitted.loaded.conversation, problem).await);
-        }
-        let loaded = loaded.and_then(Result::ok);
-        let Some(assistant) = assistant.as_ref().or(loaded.as_ref()) else {
-            return Err(TurnError::UnknownAssistant(own));
-        };
-        writer.set_ttl(Some(if detached {
-            self.settings.detached_ttl
-        } else {
-            assistant.session.ttl
-        }));
-        let urgent = application.ttl.is_none() && self.about_to_expire(&admitted);
-        let run = Run::new(
-            &self.environment,
-            &writer,
-            sink,
-            assistant,
-            caller.clone(),
-            admitted,
-        )?;
-        let listed = async {
+        let listed = pin!(async {
             listing.as_mut().await;
             listing.as_mut().take_output().flatten()
+        });
+        let work = Work {
+            address: &address,
+            urgent: ttl.is_none() && self.about_to_expire(&admitted),
+            admitted,
+            assistant: &assistant,
+            sink,
+            heard: &Cell::default(),
         };
-        let work = async {
-            if urgent && let Err(error) = writer.renew().await {
-                return run.close(Err(error.into())).await;
+        let heard = work.heard;
+        match self.run(work, listed).await {
+            // Somebody else has the turn now; the listener hears on from where it is.
+            Err(TurnError::Fenced { turn }) => {
+                let listener = Listener::after(heard.get());
+                match self.follow(&address, &turn, listener, assistants, sink).await {
+                    Err(TurnError::UnknownTurn | TurnError::UnknownSession) => {
+                        Err(TurnError::Fenced { turn })
+                    }
+                    followed => followed,
+                }
             }
-            let outcome = self.work(&run, assistant, listed).await;
-            run.close(outcome).await
-        };
-        match select(pin!(work), pin!(writer.keep())).await {
-            Either::Left((turn, _)) => turn,
-            Either::Right((lost, _)) => run.close(Err(Stop::Lost(lost))).await,
+            result => result,
         }
     }
 
-    /// Everything between admission and end.
-    async fn work<K: Sink>(
+    /// Applies, and does what the policies say, until the turn can begin or is found to have.
+    async fn enter(
         &self,
-        run: &Run<'_, S, E, K>,
-        assistant: &Assistant,
-        listed: impl Future<Output = Option<Result<Catalog, Failure>>>,
-    ) -> Result<(), Stop> {
-        let catalog = match listed.await {
-            Some(catalog) => catalog?,
-            None => Catalog::list(assistant, &self.tools, &run.caller).await?,
-        };
-        match assistant.kind {
-            Kind::Agent => {
-                Agent {
-                    run,
-                    environment: &self.environment,
-                    model: &self.model,
-                    tools: &self.tools,
-                    catalog: &catalog,
+        address: &Address,
+        mut application: Application<'_, S, E>,
+        request: &TurnRequest,
+        assistant: Option<&Assistant>,
+        assistants: &impl Assistants,
+    ) -> Result<Way, TurnError> {
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let lease = match application.decide().await? {
+                Decision::Run(admitted) => return Ok(Way::Run(admitted)),
+                Decision::Known { turn, first } => {
+                    let listener = Listener::repeating(first, self.settings.attach, self.environment.now());
+                    return Ok(Way::Follow { turn, listener });
                 }
-                .answer()
-                .await
+                Decision::Unsettled if rounds < ROUNDS => {
+                    self.settle(address, assistants).await?;
+                    continue;
+                }
+                Decision::Unsettled => LeaseState::default(),
+                Decision::Busy(lease) => lease,
+            };
+            let busy = || TurnError::Busy {
+                turn: holding(&lease).to_owned(),
+                retry_after: lease.remaining.clamp(1, 1000),
+            };
+            let policy = match (request.on_busy, assistant) {
+                (Some(policy), _) => policy,
+                (None, Some(assistant)) => assistant.on_busy,
+                (None, None) => self.assistant(address, assistants).await?.on_busy,
+            };
+            match policy {
+                OnBusy::Enqueue => {
+                    let turn = self
+                        .enqueue(address, &application, request, assistant, assistants)
+                        .await?;
+                    let listener = Listener::default();
+                    return Ok(Way::Follow { turn, listener });
+                }
+                OnBusy::Interrupt | OnBusy::Rollback if rounds < ROUNDS => {
+                    let stopped = self.interrupt(address, holding(&lease), assistants).await?;
+                    if policy == OnBusy::Rollback {
+                        let undo = stopped.iter().flat_map(Progress::to_undo);
+                        application.started.undo.extend(undo);
+                    }
+                }
+                OnBusy::Reject | OnBusy::Interrupt | OnBusy::Rollback => return Err(busy()),
             }
         }
+    }
+
+    /// The assistant of an admitted turn; or what could not be known before the conversation was, and is wrong.
+    async fn check_admitted<'r>(
+        &self,
+        admitted: &Admitted,
+        assistant: Option<&'r Assistant>,
+        request: &TurnRequest,
+        assistants: &impl Assistants,
+    ) -> Result<Cow<'r, Assistant>, TurnError> {
+        let head = admitted.loaded.conversation.head.as_ref();
+        check_session(head, assistant, request, assistants).await
+    }
+
+    /// Ends a turn that should not have been admitted.
+    async fn refuse(&self, address: &Address, admitted: Admitted, problem: TurnError) -> TurnError {
+        let conversation = &admitted.loaded.conversation;
+        let detached = conversation.head.as_ref().is_some_and(|head| head.detached);
+        let outbox = Outbox::new(admitted.turn().to_owned(), admitted.grant.epoch, 0, &Nobody, None);
+        let writer = Writer::new(
+            &self.store,
+            &self.environment,
+            admitted.held(address, self.settings),
+            outbox,
+        );
+        // Back to what it was; the admission may have set another assistant's.
+        let own = admitted.loaded.expires.map(|(_, ttl)| ttl);
+        let ttl = if detached {
+            Some(self.settings.detached_ttl)
+        } else {
+            own
+        };
+        writer.set_ttl(ttl, log::TTL);
+        refuse(&self.environment, &writer, conversation, problem).await
     }
 
     fn application<'a>(
@@ -264,6 +298,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             timezone: request.timezone.clone(),
             options: request.options.clone(),
             key,
+            undo: Vec::new(),
         };
         Application {
             store: &self.store,
@@ -274,7 +309,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             started,
             expected,
             ttl,
-            on_busy: assistant.map_or(OnBusy::Reject, |assistant| assistant.on_busy),
+            unanswered: RefCell::default(),
         }
     }
 
@@ -327,6 +362,43 @@ fn validate(request: &TurnRequest) -> Result<(), TurnError> {
     Ok(())
 }
 
+/// How a request goes on.
+enum Way {
+    /// Its turn is this instance's to run.
+    Run(Box<Admitted>),
+    /// Its turn is somewhere else, or has ended, or waits.
+    Follow {
+        /// The turn.
+        turn: String,
+        /// What is to be heard of it.
+        listener: Listener,
+    },
+}
+
+/// The assistant for a request to a conversation that is known; or what is wrong with the request.
+pub(crate) async fn check_session<'r>(
+    head: Option<&Head>,
+    assistant: Option<&'r Assistant>,
+    request: &TurnRequest,
+    assistants: &impl Assistants,
+) -> Result<Cow<'r, Assistant>, TurnError> {
+    let (own, detached) = head.map_or(("", false), |head| (&head.assistant, head.detached));
+    match (assistant, &request.session) {
+        (Some(assistant), _) if assistant.name != own => Err(TurnError::OtherAssistant {
+            assistant: own.to_owned(),
+        }),
+        (_, SessionTarget::Existing { .. } | SessionTarget::Either { .. }) if detached => {
+            Err(TurnError::UnknownSession)
+        }
+        (Some(assistant), _) => Ok(Cow::Borrowed(assistant)),
+        (None, _) => {
+            let assistant = assistants.load(own).await?;
+            check_length(&assistant, request)?;
+            Ok(Cow::Owned(assistant))
+        }
+    }
+}
+
 /// Checks the message against the assistant's limit.
 fn check_length(assistant: &Assistant, request: &TurnRequest) -> Result<(), TurnError> {
     let most = assistant.limits.message_chars;
@@ -367,43 +439,4 @@ fn fingerprint(request: &TurnRequest) -> String {
     // Nothing in it can fail to become JSON; if that changes, requests of one key are taken for the same.
     let json = serde_json::to_vec(&parts).unwrap_or_default();
     scope::hex(Sha256::digest(json).get(..16).unwrap_or_default())
-}
-
-/// Tells the listener of a turn that has ended already.
-fn retell(turn: &Turn, sink: &impl Sink) {
-    let mut kinds = vec![EventKind::TurnStarted(crate::event::TurnStarted {
-        session: turn.session.clone(),
-        turn: turn.turn.clone(),
-        assistant: turn.assistant.clone(),
-        created_at: turn.created_at,
-    })];
-    for call in &turn.tool_calls {
-        kinds.push(EventKind::ToolStarted(crate::event::ToolStarted {
-            id: call.id.clone(),
-            tool: call.tool.clone(),
-            title: call.tool.clone(),
-            server: call.server.clone(),
-            arguments: call.arguments.clone(),
-        }));
-        kinds.push(EventKind::ToolFinished(call.clone()));
-    }
-    if !turn.message.content.is_empty() {
-        kinds.push(EventKind::TextDelta {
-            text: turn.message.content.clone(),
-        });
-    }
-    kinds.push(match turn.error {
-        None => EventKind::TurnFinished(Box::new(turn.clone())),
-        Some(_) => EventKind::TurnFailed(Box::new(turn.clone())),
-    });
-    for (n, kind) in (0..).zip(kinds) {
-        sink.emit(Event {
-            id: crate::event::EventId {
-                turn: turn.turn.clone(),
-                epoch: 0,
-                n,
-            },
-            kind,
-        });
-    }
 }

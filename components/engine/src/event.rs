@@ -11,6 +11,7 @@
 //! The texts since then (or since the beginning), put together, are the content of the finished turn's message.
 
 pub(crate) mod log;
+pub(crate) mod outbox;
 
 use crate::gate::Gate;
 use crate::time::Timestamp;

@@ -10,7 +10,7 @@
 pub(crate) mod writer;
 
 use crate::port::{EffectClass, FinishReason, Message, ModelError, ModelErrorKind, ModelOptions, Part};
-use crate::port::{ToolCall, ToolOutcome, Usage};
+use crate::port::{Inverse, ToolCall, ToolOutcome, Usage};
 use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,8 +58,14 @@ pub(crate) enum Record {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
-    /// The turn's instance died and the conversation went on without it. A later
-    /// [`Record::TurnStarted`] implies it; this makes it explicit.
+    /// Somebody stopped it.
+    TurnStopped {
+        /// What had been said of the answer that broke off.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// The turn was left as it was when the conversation went on. A later [`Record::TurnStarted`] implies it;
+    /// this makes it explicit.
     TurnAbandoned {},
     /// After its admission the turn turned out to break a rule: it is no part of the conversation.
     TurnRefused {
@@ -94,6 +100,24 @@ pub(crate) struct TurnStarted {
     /// The idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
+    /// What is to be undone before anything else: calls of turns that were stopped for this one, the last first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<ToUndo>,
+}
+
+/// A call that is to be undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ToUndo {
+    /// The call's id.
+    pub call: String,
+    /// The server.
+    pub server: String,
+    /// What was called, for people.
+    pub title: String,
+    /// The calls that undo it, in this order; none if the tool named none, or it is not known whether the call
+    /// took effect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inverses: Vec<Inverse>,
 }
 
 /// An idempotency key as it is stored.
@@ -198,7 +222,7 @@ pub enum FailureKind {
     StepLimit,
     /// Something was larger than the store takes.
     TooLarge,
-    /// The instance that ran the turn died, and another message came before anybody went on with it.
+    /// The instances that ran the turn died, and nobody can go on with it.
     Interrupted,
 }
 

@@ -12,6 +12,7 @@
 //!
 //! [`Event`]s tell a listener of it meanwhile, and the [`Turn`] is what came of it.
 
+mod address;
 mod admission;
 mod agent;
 pub mod assistant;
@@ -27,16 +28,20 @@ mod journal;
 mod json_schema;
 mod loading;
 pub mod port;
+mod queue;
 mod register;
 mod run;
 pub mod scope;
 pub mod session;
+mod settle;
+mod signal;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod time;
 mod turn;
 pub mod undo;
+mod working;
 
 pub use assistant::{Assistant, AssistantError, Assistants, LoadError, OnBusy};
 pub use attach::Stopping;

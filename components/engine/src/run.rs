@@ -8,38 +8,38 @@
 //! So an outcome is written with whatever comes next, and a turn in which nothing comes next is written at
 //! once at its end. Ids of steps are paths (`tool/2/0`), not counters, so that steps can run in parallel.
 
-use crate::admission::{Admitted, put_key};
+use crate::admission::put_key;
 use crate::assistant::Assistant;
 use crate::conversation::{Conversation, Progress, Window};
-use crate::event::{Event, EventKind};
+use crate::event::log::Told;
+use crate::event::{EventKind, ToolStarted, TurnStarted};
 use crate::journal::writer::{WriteError, Writer};
 use crate::journal::{Entry, Failure, FailureKind, Key, ModelCalled, Record, ToolFinished, VERSION};
-use crate::port::{Caller, Environment, Message, Sink};
+use crate::port::{Caller, Environment, Message};
 use crate::scope;
 use crate::time::Timestamp;
-use crate::turn::{Turn, TurnError};
+use crate::turn::{ToolCallReport, Turn, TurnError, TurnState};
 use anyturn_state::{Error, ExpectedVersion, Store, Write};
 use std::cell::{Cell, RefCell};
 
 /// A running turn.
-pub(crate) struct Run<'a, S, E, K> {
+pub(crate) struct Run<'a, S, E> {
     pub assistant: &'a Assistant,
     pub caller: Caller,
     environment: &'a E,
     writer: &'a Writer<'a, S, E>,
-    sink: &'a K,
     window: Window,
     /// Has a current turn, which is this one.
     conversation: RefCell<Conversation>,
     turn: String,
-    /// Events so far.
-    events: Cell<u64>,
+    /// What was told of the turn before this instance took it over.
+    log: Told,
     /// Whether text was told, and whether an empty line belongs before the next.
-    told: Cell<Told>,
+    text: Cell<Text>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Told {
+enum Text {
     Nothing,
     Answering,
     Answered,
@@ -52,6 +52,11 @@ pub(crate) enum Stop {
     Failed {
         /// Why.
         error: Failure,
+        /// What was said of the answer that broke off.
+        text: String,
+    },
+    /// Somebody stopped it; this becomes part of the conversation.
+    Stopped {
         /// What was said of the answer that broke off.
         text: String,
     },
@@ -107,17 +112,16 @@ impl Outcome for ToolFinished {
     }
 }
 
-impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
+impl<'a, S: Store, E: Environment> Run<'a, S, E> {
     /// The turn that was admitted. Turns that it supersedes are closed with its first write.
     pub(crate) fn new(
         environment: &'a E,
         writer: &'a Writer<'a, S, E>,
-        sink: &'a K,
         assistant: &'a Assistant,
         caller: Caller,
-        admitted: Admitted,
+        mut conversation: Conversation,
+        taken_over: Option<Told>,
     ) -> Result<Self, TurnError> {
-        let mut conversation = admitted.loaded.conversation;
         let Some(turn) = conversation.current.as_ref().map(|current| current.turn.clone()) else {
             return Err(Error::Corrupt("an admitted turn is not in its journal".to_owned()).into());
         };
@@ -132,12 +136,11 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             caller,
             environment,
             writer,
-            sink,
             window,
             conversation: RefCell::new(conversation),
             turn,
-            events: Cell::new(0),
-            told: Cell::new(Told::Nothing),
+            log: Told::default(),
+            text: Cell::new(Text::Nothing),
         };
         for progress in superseded {
             if let Some(key) = &progress.started.key {
@@ -146,13 +149,28 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             let closed = run.entry(progress.turn, Record::TurnAbandoned {});
             run.write(closed).map_err(|error| run.turn_error(error))?;
         }
-        run.emit(EventKind::TurnStarted(crate::event::TurnStarted {
-            session: run.caller.session.clone(),
-            turn: run.turn.clone(),
-            assistant: assistant.name.clone(),
-            created_at: Timestamp(run.progress(|progress| progress.at)),
-        }));
-        Ok(run)
+        Ok(run.begin(taken_over))
+    }
+
+    /// Tells that the turn begins, or that it goes on and what stands of its answer.
+    fn begin(mut self, taken_over: Option<Told>) -> Self {
+        if taken_over.as_ref().is_none_or(|told| told.next == 0) {
+            self.emit(EventKind::TurnStarted(TurnStarted {
+                session: self.caller.session.clone(),
+                turn: self.turn.clone(),
+                assistant: self.assistant.name.clone(),
+                created_at: Timestamp(self.progress(|progress| progress.at)),
+            }));
+        }
+        if let Some(told) = taken_over {
+            let text = self.progress(Progress::content);
+            if !text.is_empty() {
+                self.text.set(Text::Answered);
+            }
+            self.emit(EventKind::TurnResumed { text });
+            self.log = told;
+        }
+        self
     }
 
     /// The turn's id.
@@ -187,9 +205,28 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             return Ok(outcome);
         }
         self.writer.flush().await?;
+        self.go_on()?;
         let outcome = action().await?;
         self.record(outcome.clone().record())?;
         Ok(outcome)
+    }
+
+    /// Stops if the turn was told to.
+    pub(crate) fn go_on(&self) -> Result<(), Stop> {
+        if self.writer.stop.is_given() {
+            return Err(Stop::Stopped { text: String::new() });
+        }
+        Ok(())
+    }
+
+    /// Waits until the turn is told to stop.
+    pub(crate) async fn stopped(&self) {
+        self.writer.stop.wait().await;
+    }
+
+    /// The last moment at which what is done for the turn now may take effect, by the store's clock.
+    pub(crate) async fn deadline(&self) -> Result<u64, Stop> {
+        Ok(self.writer.deadline().await?)
     }
 
     /// Records something; it becomes durable before the next step runs.
@@ -216,38 +253,43 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
 
     // ---- telling --------------------------------------------------------------------------------------
 
-    /// Tells the listener.
-    pub(crate) fn emit(&self, kind: EventKind) {
-        let n = self.events.get();
-        self.events.set(n + 1);
-        self.sink.emit(Event {
-            id: crate::event::EventId {
-                turn: self.turn.clone(),
-                epoch: 0,
-                n,
-            },
-            kind,
-        });
+    /// Tells the listeners.
+    fn emit(&self, kind: EventKind) {
+        self.writer.tell(kind);
     }
 
-    /// Tells the listener more of an answer.
+    /// Tells that a tool is about to run, unless that was told already.
+    pub(crate) fn tell_started(&self, started: ToolStarted) {
+        if !self.log.started.contains(&started.id) {
+            self.emit(EventKind::ToolStarted(started));
+        }
+    }
+
+    /// Tells what came of a call, unless that was told already.
+    pub(crate) fn tell_finished(&self, report: ToolCallReport) {
+        if !self.log.finished.contains(&report.id) {
+            self.emit(EventKind::ToolFinished(report));
+        }
+    }
+
+    /// Tells more of an answer.
     pub(crate) fn tell(&self, text: String) {
         if text.is_empty() {
             return;
         }
-        let text = if self.told.get() == Told::Answered {
+        let text = if self.text.get() == Text::Answered {
             format!("\n\n{text}")
         } else {
             text
         };
-        self.told.set(Told::Answering);
+        self.text.set(Text::Answering);
         self.emit(EventKind::TextDelta { text });
     }
 
     /// The answer is complete; if another one follows, an empty line parts them.
     pub(crate) fn told(&self) {
-        if self.told.get() == Told::Answering {
-            self.told.set(Told::Answered);
+        if self.text.get() == Text::Answering {
+            self.text.set(Text::Answered);
         }
     }
 
@@ -258,17 +300,12 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
         let end = match outcome {
             Ok(()) => Record::TurnFinished {},
             Err(Stop::Failed { error, text }) => Record::TurnFailed { error, text },
+            Err(Stop::Stopped { text }) => Record::TurnStopped { text },
             Err(Stop::Lost(error)) => return Err(self.turn_error(error)),
         };
         let end = self.entry(self.turn.clone(), end);
         self.conversation.borrow_mut().apply(u64::MAX, end.clone());
         let last = self.last_writes()?;
-        self.writer
-            .close(&end, |length| {
-                last.into_iter().map(|write| at_end(write, length)).collect()
-            })
-            .await
-            .map_err(|error| self.turn_error(error))?;
         let turn = {
             let conversation = self.conversation.borrow();
             let Some(current) = &conversation.current else {
@@ -276,10 +313,12 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
             };
             current.turn(&self.caller.session, &self.assistant.name)
         };
-        self.emit(match turn.error {
-            None => EventKind::TurnFinished(Box::new(turn.clone())),
-            Some(_) => EventKind::TurnFailed(Box::new(turn.clone())),
-        });
+        self.writer
+            .close(&end, Some(ending(&turn)), |length| {
+                last.into_iter().map(|write| at_end(write, length)).collect()
+            })
+            .await
+            .map_err(|error| self.turn_error(error))?;
         Ok(turn)
     }
 
@@ -289,7 +328,8 @@ impl<'a, S: Store, E: Environment, K: Sink> Run<'a, S, E, K> {
         let Some(current) = &conversation.current else {
             return Ok(Vec::new());
         };
-        let mut writes = Vec::with_capacity(3);
+        let mut writes = Vec::with_capacity(4);
+        writes.push(finished());
         let detached = conversation.head.as_ref().is_some_and(|head| head.detached);
         // A turn that may be tried again stays outside of the snapshot, so that it can be gone on with.
         let whole = !current.can_go_on();
@@ -356,10 +396,30 @@ pub(crate) async fn refuse<S: Store, E: Environment>(
         document: key.document.clone(),
         expected: ExpectedVersion::Any,
     };
-    let writes = current.started.key.as_ref().map(forget).into_iter().collect();
-    match writer.close(&end, |_| writes).await {
+    let mut writes = vec![finished()];
+    writes.extend(current.started.key.as_ref().map(forget));
+    match writer.close(&end, None, |_| writes).await {
         Ok(()) => reason,
         Err(error) => turn_error(&turn, error),
+    }
+}
+
+/// The event that tells a turn's end.
+pub(crate) fn ending(turn: &Turn) -> EventKind {
+    let turn = Box::new(turn.clone());
+    match turn.state {
+        TurnState::Finished => EventKind::TurnFinished(turn),
+        TurnState::Stopped => EventKind::TurnStopped(turn),
+        TurnState::Waiting => EventKind::TurnWaiting(turn),
+        TurnState::Failed | TurnState::Queued | TurnState::Running => EventKind::TurnFailed(turn),
+    }
+}
+
+/// From now on the conversation has no turn that has not ended.
+fn finished() -> Write {
+    Write::Delete {
+        document: scope::UNFINISHED.to_owned(),
+        expected: ExpectedVersion::Any,
     }
 }
 

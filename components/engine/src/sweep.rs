@@ -1,9 +1,28 @@
 //! Finding turns whose instance died while nobody asks for them.
+//!
+//! The register of running turns ([`crate::register`]) says which conversations to look at, and when. A look is
+//! one read. Most of what is looked at has long ended and is dropped from the register; where somebody is at
+//! work, another look comes when the lease could have run out; the rest is finished here.
 
+use crate::address::Address;
 use crate::assistant::Assistants;
 use crate::engine::Engine;
 use crate::port::{Environment, Model, Tools};
-use anyturn_state::{Error, Store};
+use crate::register;
+use crate::scope::{self, SHARDS};
+use crate::settle::State;
+use crate::turn::TurnError;
+use anyturn_state::{Error, Found, Member, Query, Store, Write};
+use futures::future::{join_all, try_join_all};
+
+/// The most that is looked at in one shard at once: what is put back has to fit into one commit.
+const MOST: u32 = 100;
+
+/// Milliseconds after a lease's end, as it is now, at which a conversation is looked at again.
+const AFTER_LEASE: u64 = 200;
+
+/// Milliseconds after which a conversation is looked at again that could not be seen to.
+const AGAIN: u64 = 5_000;
 
 /// What a sweep met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,17 +33,157 @@ pub struct Swept {
     pub settled: u32,
     /// Of these, where an instance is at work.
     pub running: u32,
-    /// Of these, where nobody was, and this instance went on with it to its end.
+    /// Of these, where nobody was, and this instance did what was left to do.
     pub taken_over: u32,
     /// Of these, where that did not succeed; they are looked at again.
     pub failed: u32,
 }
 
+impl std::ops::AddAssign for Swept {
+    fn add_assign(&mut self, other: Swept) {
+        let Swept {
+            looked,
+            settled,
+            running,
+            taken_over,
+            failed,
+        } = other;
+        self.looked += looked;
+        self.settled += settled;
+        self.running += running;
+        self.taken_over += taken_over;
+        self.failed += failed;
+    }
+}
+
+/// What a look showed.
+enum Look {
+    /// Nothing is left to do, or the entry is none of ours.
+    Settled,
+    /// To be looked at again, then.
+    Later(u64),
+    /// Nobody is at work, and something is left to do.
+    Left(Address),
+}
+
 impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
-    /// Looks at up to `limit` conversations of the register that are due, and goes on with turns whose instance
-    /// died. Returns when those have ended. Any number of instances may do so at the same time.
+    /// Looks at conversations of the register that are due, up to `limit` (1 to 100) in each of the shards, and goes on
+    /// with turns whose instance died, and with messages that wait. Returns when those have ended. Any number of
+    /// instances may do so at the same time.
     pub async fn sweep(&self, assistants: &impl Assistants, limit: u32) -> Result<Swept, Error> {
-        let _ = (assistants, limit);
-        Ok(Swept::default())
+        let shards = (0..SHARDS).map(|shard| self.sweep_shard(shard, assistants, limit));
+        let mut swept = Swept::default();
+        for shard in join_all(shards).await {
+            swept += shard?;
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_shard(&self, shard: u8, assistants: &impl Assistants, limit: u32) -> Result<Swept, Error> {
+        let shard = scope::numbered_shard(shard);
+        let limit = limit.clamp(1, MOST);
+        let due = Query::Index {
+            index: scope::RUNNING.to_owned(),
+            min: 0,
+            max: register::score(self.environment.now()),
+            descending: false,
+            offset: 0,
+            limit,
+        };
+        let members = match self.store.read(&shard, vec![due]).await?.into_iter().next() {
+            Some(Found::Index(members)) => members,
+            _ => Vec::new(),
+        };
+        let Some(last) = members.last().map(|member| member.score) else {
+            return Ok(Swept::default());
+        };
+        let full = u32::try_from(members.len()).is_ok_and(|found| found >= limit);
+        let mut swept = Swept {
+            looked: u32::try_from(members.len()).unwrap_or(u32::MAX),
+            ..Swept::default()
+        };
+        let looks = try_join_all(members.iter().map(|member| self.look(member))).await?;
+        let now = self.environment.now();
+        let mut writes = Vec::new();
+        let mut left = Vec::new();
+        for (member, look) in members.into_iter().zip(looks) {
+            let again = match look {
+                Look::Settled => {
+                    swept.settled += 1;
+                    continue;
+                }
+                Look::Later(again) => {
+                    swept.running += 1;
+                    again
+                }
+                // Nobody else needs to look while this instance is at it.
+                Look::Left(address) => {
+                    left.push(address);
+                    AGAIN
+                }
+            };
+            writes.push(later(member, now.saturating_add(again)));
+        }
+        // What was not put back is dropped: all that is due no later than the last one, unless it was entered
+        // again meanwhile and so has a later score. Where there are more with the last one's score than were
+        // looked at, those stay.
+        writes.push(Write::IndexTrim {
+            index: scope::RUNNING.to_owned(),
+            below: if full { last } else { last.saturating_add(1) },
+        });
+        self.store.commit(&shard, writes, Vec::new()).await?;
+        for settled in join_all(left.iter().map(|address| self.settle_all(address, assistants))).await {
+            match settled {
+                Ok(()) => swept.taken_over += 1,
+                Err(_) => swept.failed += 1,
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn look(&self, member: &Member) -> Result<Look, Error> {
+        let Some((user, session)) = register::conversation(member) else {
+            return Ok(Look::Settled);
+        };
+        let address = Address::new(&user, &session);
+        let state = match self.state(&address, None).await {
+            Ok(state) => state,
+            Err(TurnError::Store(error)) => return Err(error),
+            Err(_) => return Ok(Look::Later(AGAIN)),
+        };
+        Ok(if state.is_settled() {
+            Look::Settled
+        } else if state.is_busy() {
+            Look::Later(state.lease.remaining.saturating_add(AFTER_LEASE))
+        } else {
+            Look::Left(address)
+        })
+    }
+
+    /// Does all that is left to do in a conversation.
+    async fn settle_all(&self, address: &Address, assistants: &impl Assistants) -> Result<(), TurnError> {
+        loop {
+            let state: State = self.state(address, None).await?;
+            if state.is_settled() || state.is_busy() {
+                return Ok(());
+            }
+            self.settle(address, assistants).await?;
+        }
+    }
+}
+
+/// The write that has an entry looked at again at a later time.
+fn later(member: Member, at: u64) -> Write {
+    let Member {
+        member,
+        score: _,
+        value,
+    } = member;
+    Write::IndexPut {
+        index: scope::RUNNING.to_owned(),
+        member,
+        score: register::score(at),
+        value,
+        only_existing: false,
     }
 }

@@ -4,21 +4,26 @@
 //! may change something, all run in the order in which the model wants them.
 
 use super::Agent;
-use crate::event::{EventKind, ToolStarted};
+use crate::event::ToolStarted;
 use crate::journal::{CallOutcome, Record, ToolFinished, ToolIntended};
 use crate::json_schema;
 use crate::port::{
-    EffectClass, Environment, Invocation, Model, Sink, ToolCall, ToolError, ToolOutcome, Tools,
+    Caller, Checked, EffectClass, Environment, Invocation, Model, ToolCall, ToolError, ToolOutcome, Tools,
 };
 use crate::run::Stop;
 use anyturn_state::Store;
+use futures::future::{Either, select};
 use serde_json::Value;
+use std::pin::pin;
 
 /// How often a call that may be repeated is made when the tool does not answer.
 const TRIES: u32 = 3;
 
 /// Milliseconds before a call is repeated.
 const PAUSE: u64 = 100;
+
+/// Milliseconds that a call which may change something gets to tell its outcome when the turn is stopped.
+const PATIENCE: u64 = 5_000;
 
 /// A call about to be made, or refused.
 struct Prepared<'c> {
@@ -31,7 +36,7 @@ struct Prepared<'c> {
     earlier: bool,
 }
 
-impl<S: Store, M: Model, T: Tools, E: Environment, K: Sink> Agent<'_, S, M, T, E, K> {
+impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Makes the calls of one answer, at most `allowed`. Each has an outcome afterwards.
     pub(super) async fn call_tools(&self, step: u32, calls: &[ToolCall], allowed: u32) -> Result<(), Stop> {
         let mut prepared = Vec::with_capacity(calls.len());
@@ -129,13 +134,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment, K: Sink> Agent<'_, S, M, T, E
             Ok(intended) => (intended.title.clone(), intended.server.clone()),
             Err(_) => (call.name.clone(), String::new()),
         };
-        self.run.emit(EventKind::ToolStarted(ToolStarted {
+        self.run.tell_started(ToolStarted {
             id: call.id.clone(),
             tool: call.name.clone(),
             title,
             server,
             arguments: self.run.progress(|progress| progress.report(call).arguments),
-        }));
+        });
         let finished = |outcome| ToolFinished {
             step: step.clone(),
             call: call.id.clone(),
@@ -151,48 +156,110 @@ impl<S: Store, M: Model, T: Tools, E: Environment, K: Sink> Agent<'_, S, M, T, E
             }
             Ok(intended) => {
                 let key = format!("{}/{step}", self.run.turn());
-                let action = async || Ok(finished(self.call(&intended, key, earlier).await));
+                let action = async || Ok(finished(self.call(&intended, key, earlier).await?));
                 self.run.step(&step, action).await?;
             }
         }
-        self.run.emit(EventKind::ToolFinished(
-            self.run.progress(|progress| progress.report(call)),
-        ));
+        self.run
+            .tell_finished(self.run.progress(|progress| progress.report(call)));
         Ok(())
     }
 
-    /// Calls a tool, as often as its effect class allows, until the outcome is known.
-    async fn call(&self, intended: &ToolIntended, key: String, earlier: bool) -> CallOutcome {
-        let protected = intended.class != EffectClass::Unprotected;
-        if earlier && !protected {
-            return unknown("The server that made it was interrupted");
+    /// Calls a tool, as often as its effect class allows, until the outcome is known. Not for ever when the turn
+    /// is stopped meanwhile: what only reads is left at once, anything else gets a moment to tell its outcome.
+    pub(super) async fn call(
+        &self,
+        intended: &ToolIntended,
+        key: String,
+        earlier: bool,
+    ) -> Result<CallOutcome, Stop> {
+        let reads = intended.class == EffectClass::Read;
+        let patience = async {
+            self.run.stopped().await;
+            if !reads {
+                self.environment.sleep(PATIENCE).await;
+            }
+        };
+        match select(pin!(self.make(intended, key, earlier)), pin!(patience)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) if reads => Ok(CallOutcome::NotRun(
+                "The turn was stopped before the tool answered.".to_owned(),
+            )),
+            Either::Right(_) => Ok(unknown("The turn was stopped before it answered")),
         }
+    }
+
+    async fn make(&self, intended: &ToolIntended, key: String, earlier: bool) -> Result<CallOutcome, Stop> {
         let caller = self.catalog.caller(&intended.server, &self.run.caller);
+        let mut invocation = Invocation {
+            tool: intended.tool.clone(),
+            arguments: intended.arguments.clone(),
+            idempotency_key: key,
+            not_after: 0,
+        };
+        // Whether a call before the present one may have taken effect.
+        let mut before = earlier;
         let mut tries = 0;
         loop {
             tries += 1;
-            let invocation = Invocation {
-                tool: intended.tool.clone(),
-                arguments: intended.arguments.clone(),
-                idempotency_key: key.clone(),
-                not_after: 0,
-            };
-            match self.tools.call(&intended.server, &caller, invocation).await {
-                Ok(outcome) => return CallOutcome::Answered(self.cut(outcome)),
+            if before && let Some(outcome) = self.settle(intended, &caller, &invocation).await {
+                return Ok(outcome);
+            }
+            invocation.not_after = self.run.deadline().await?;
+            let reason = match self
+                .tools
+                .call(&intended.server, &caller, invocation.clone())
+                .await
+            {
+                Ok(outcome) => return Ok(CallOutcome::Answered(self.cut(outcome))),
                 Err(ToolError::NotRun(reason)) => {
-                    // Not run this time; an earlier try may have been.
-                    if tries == 1 && !earlier || intended.class == EffectClass::Read {
-                        return CallOutcome::NotRun(format!("The tool could not be called: {reason}"));
-                    }
-                    return unknown(&reason);
+                    // Not run this time; an earlier try may have been, unless it is known that it was not.
+                    let harmless = matches!(intended.class, EffectClass::Read | EffectClass::Verifiable);
+                    return Ok(if harmless || !before {
+                        CallOutcome::NotRun(format!("The tool could not be called: {reason}"))
+                    } else {
+                        unknown(&reason)
+                    });
                 }
-                Err(ToolError::Unknown(_)) if protected && tries < TRIES => {
+                Err(ToolError::Unknown(reason)) => reason,
+            };
+            before = true;
+            match intended.class {
+                EffectClass::Read if tries >= TRIES => {
+                    return Ok(CallOutcome::NotRun(format!("The tool did not answer: {reason}")));
+                }
+                EffectClass::Unprotected => return Ok(unknown(&reason)),
+                EffectClass::Idempotent if tries >= TRIES => return Ok(unknown(&reason)),
+                EffectClass::Verifiable if tries >= TRIES => {
+                    let settled = self.settle(intended, &caller, &invocation).await;
+                    let never = || CallOutcome::NotRun(format!("The tool did not answer: {reason}"));
+                    return Ok(settled.unwrap_or_else(never));
+                }
+                EffectClass::Read | EffectClass::Idempotent | EffectClass::Verifiable => {
                     self.environment.sleep(PAUSE << (tries - 1)).await;
                 }
-                Err(ToolError::Unknown(reason)) if intended.class == EffectClass::Read => {
-                    return CallOutcome::NotRun(format!("The tool did not answer: {reason}"));
+            }
+        }
+    }
+
+    /// What is known of a call that may have been made; `None` if it may be made (again).
+    async fn settle(
+        &self,
+        intended: &ToolIntended,
+        caller: &Caller,
+        invocation: &Invocation,
+    ) -> Option<CallOutcome> {
+        match intended.class {
+            EffectClass::Read | EffectClass::Idempotent => None,
+            EffectClass::Unprotected => Some(unknown("The server that made it was interrupted")),
+            EffectClass::Verifiable => {
+                let check = self.tools.check(&intended.server, caller, invocation.clone());
+                match check.await {
+                    Ok(Checked::Happened(outcome)) => Some(CallOutcome::Answered(self.cut(outcome))),
+                    Ok(Checked::NotHappened) => None,
+                    Ok(Checked::Unknown) => Some(unknown("The tool cannot tell")),
+                    Err(ToolError::NotRun(reason) | ToolError::Unknown(reason)) => Some(unknown(&reason)),
                 }
-                Err(ToolError::Unknown(reason)) => return unknown(&reason),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
-use crate::journal::{ToolIntended, TurnStarted};
-use crate::port::{FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
+use crate::journal::{ToUndo, ToolIntended, TurnStarted};
+use crate::port::{EffectClass, FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
 use crate::time::Timestamp;
 use crate::turn::{Reply, ToolCallReport, Turn, TurnState};
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub(crate) struct Progress {
     pub started: TurnStarted,
     /// How it ended; none while it runs.
     pub end: Option<End>,
+    /// How often it was taken over since a step was last recorded.
+    pub resumed: u32,
     models: Vec<ModelCalled>,
     intended: Vec<ToolIntended>,
     finished: Vec<ToolFinished>,
@@ -39,6 +41,11 @@ pub(crate) enum End {
         /// What had been said of the answer that broke off.
         text: String,
     },
+    /// Somebody stopped it.
+    Stopped {
+        /// What had been said of the answer that broke off.
+        text: String,
+    },
     /// Its instance died and the conversation went on.
     Abandoned,
 }
@@ -52,6 +59,7 @@ impl Progress {
             updated_at: at,
             started,
             end: None,
+            resumed: 0,
             models: Vec::new(),
             intended: Vec::new(),
             finished: Vec::new(),
@@ -63,6 +71,10 @@ impl Progress {
         if !matches!(record, Record::TurnAbandoned {}) {
             self.updated_at = at;
         }
+        self.resumed = match record {
+            Record::TurnResumed { .. } => self.resumed.saturating_add(1),
+            _ => 0,
+        };
         match record {
             Record::ModelCalled(model) if self.model(&model.step).is_none() => self.models.push(model),
             Record::ToolIntended(intended) if self.intended(&intended.call).is_none() => {
@@ -74,6 +86,7 @@ impl Progress {
             Record::TurnResumed { .. } => self.end = None,
             Record::TurnFinished {} => self.end = Some(End::Finished),
             Record::TurnFailed { error, text } => self.end = Some(End::Failed { error, text }),
+            Record::TurnStopped { text } => self.end = Some(End::Stopped { text }),
             Record::ModelCalled(_)
             | Record::ToolIntended(_)
             | Record::ToolFinished(_)
@@ -102,21 +115,35 @@ impl Progress {
         self.finished.iter().find(|finished| finished.call == call)
     }
 
+    /// The conversation has gone on after this turn: a failure of it is past mending.
+    pub(crate) fn settle(&mut self) {
+        if let Some(End::Failed { error, .. }) = &mut self.end {
+            error.retryable = false;
+        }
+    }
+
     /// Whether the turn may go on: it has not ended, or failed in a way that trying again may mend.
     pub(crate) fn can_go_on(&self) -> bool {
         match &self.end {
             None => true,
             Some(End::Failed { error, .. }) => error.retryable,
-            Some(End::Finished | End::Abandoned) => false,
+            Some(End::Finished | End::Stopped { .. } | End::Abandoned) => false,
         }
     }
 
     /// The user's message and what followed, as the model sees it. Every call has its result, always.
     pub(crate) fn messages(&self) -> Vec<Message> {
-        let mut messages = vec![Message {
+        let mut messages = Vec::with_capacity(2);
+        if let Some(undone) = self.undone() {
+            messages.push(Message {
+                role: Role::Assistant,
+                parts: vec![Part::Text { text: undone }],
+            });
+        }
+        messages.push(Message {
             role: Role::User,
             parts: self.started.message.clone(),
-        }];
+        });
         for model in &self.models {
             let mut parts = Vec::with_capacity(1 + model.calls.len());
             if !model.text.is_empty() {
@@ -145,12 +172,8 @@ impl Progress {
         }
         let closing = match &self.end {
             None | Some(End::Finished) => return messages,
-            Some(End::Failed { text, .. }) => {
-                format!(
-                    "{text}{}(This answer could not be completed.)",
-                    if text.is_empty() { "" } else { "\n\n" }
-                )
-            }
+            Some(End::Failed { text, .. }) => broken_off(text, "(This answer could not be completed.)"),
+            Some(End::Stopped { text }) => broken_off(text, "(The user stopped this answer.)"),
             Some(End::Abandoned) => "(This answer was interrupted.)".to_owned(),
         };
         // A message without an answer would be answered along with the next one.
@@ -180,10 +203,10 @@ impl Progress {
 
     /// What the assistant said; the texts of several answers with an empty line between them.
     pub(crate) fn content(&self) -> String {
-        let mut content = String::new();
+        let mut content = self.undone().unwrap_or_default();
         let broken_off = match &self.end {
-            Some(End::Failed { text, .. }) => text.as_str(),
-            _ => "",
+            Some(End::Failed { text, .. } | End::Stopped { text }) => text.as_str(),
+            None | Some(End::Finished | End::Abandoned) => "",
         };
         let texts = self
             .models
@@ -197,6 +220,55 @@ impl Progress {
             content.push_str(text);
         }
         content
+    }
+
+    /// What of [`TurnStarted::undo`] was undone and what was not, for people and for the model; none before it
+    /// is known of all.
+    pub(crate) fn undone(&self) -> Option<String> {
+        let (mut done, mut not) = (Vec::new(), Vec::new());
+        for (number, undo) in self.started.undo.iter().enumerate() {
+            let mut whole = !undo.inverses.is_empty();
+            for inverse in 0..undo.inverses.len() {
+                let outcome = &self.tool(&undo_step(number, inverse))?.outcome;
+                whole &= matches!(outcome, CallOutcome::Answered(outcome) if !outcome.is_error);
+            }
+            if whole { &mut done } else { &mut not }.push(undo.title.as_str());
+        }
+        let sentence = |words: &str, titles: &[&str]| format!("{words}: {}.", titles.join("; "));
+        match (&done[..], &not[..]) {
+            ([], []) => None,
+            (done, []) => Some(sentence("Undone", done)),
+            ([], not) => Some(sentence("Could not be undone", not)),
+            (done, not) => Some(format!(
+                "{} {}",
+                sentence("Undone", done),
+                sentence("Could not be undone", not)
+            )),
+        }
+    }
+
+    /// The calls that another turn would have to undo so that this one has changed nothing, the last first.
+    pub(crate) fn to_undo(&self) -> Vec<ToUndo> {
+        let undo = |intended: &ToolIntended| {
+            let outcome = self.finished(&intended.call).map(|finished| &finished.outcome);
+            let inverses = match outcome {
+                Some(CallOutcome::NotRun(_)) => return None,
+                Some(CallOutcome::Answered(outcome)) if outcome.is_error => return None,
+                Some(CallOutcome::Answered(outcome)) => outcome.inverses.clone(),
+                Some(CallOutcome::Unknown(_)) | None => Vec::new(),
+            };
+            Some(ToUndo {
+                call: intended.call.clone(),
+                server: intended.server.clone(),
+                title: intended.title.clone(),
+                inverses,
+            })
+        };
+        let changes = self
+            .intended
+            .iter()
+            .filter(|intended| intended.class != EffectClass::Read);
+        changes.rev().filter_map(undo).collect()
     }
 
     /// What is reported of a call.
@@ -241,7 +313,7 @@ impl Progress {
     /// Why the turn has no complete answer.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match &self.end {
-            None | Some(End::Finished) => None,
+            None | Some(End::Finished | End::Stopped { .. }) => None,
             Some(End::Failed { error, .. }) => Some(error.clone()),
             Some(End::Abandoned) => Some(Failure::lasting(
                 FailureKind::Interrupted,
@@ -250,9 +322,18 @@ impl Progress {
         }
     }
 
-    /// The report of the turn, which is taken to have ended.
+    /// How far the turn is.
+    fn state(&self) -> TurnState {
+        match &self.end {
+            None => TurnState::Running,
+            Some(End::Finished) => TurnState::Finished,
+            Some(End::Failed { .. } | End::Abandoned) => TurnState::Failed,
+            Some(End::Stopped { .. }) => TurnState::Stopped,
+        }
+    }
+
+    /// The report of the turn as far as it has come.
     pub(crate) fn turn(&self, session: &str, assistant: &str) -> Turn {
-        let error = self.failure();
         let last = self.models.last();
         let usage = self.models.iter().fold(Usage::default(), |sum, model| Usage {
             input_tokens: sum.input_tokens.saturating_add(model.usage.input_tokens),
@@ -263,11 +344,7 @@ impl Progress {
             session: session.to_owned(),
             turn: self.turn.clone(),
             assistant: assistant.to_owned(),
-            state: if error.is_some() {
-                TurnState::Failed
-            } else {
-                TurnState::Finished
-            },
+            state: self.state(),
             message: Reply {
                 role: Role::Assistant,
                 content: self.content(),
@@ -279,7 +356,17 @@ impl Progress {
             model: last.map(|model| model.model.clone()).unwrap_or_default(),
             finish_reason: last.map_or(FinishReason::Stop, |model| model.reason),
             created_at: Timestamp(self.at),
-            error,
+            error: self.failure(),
         }
     }
+}
+
+/// The step in which an inverse of the call at a place of [`TurnStarted::undo`] is called.
+pub(crate) fn undo_step(call: usize, inverse: usize) -> String {
+    format!("undo/{call}/{inverse}")
+}
+
+/// An answer that broke off, as the model sees it.
+fn broken_off(text: &str, note: &str) -> String {
+    format!("{text}{}{note}", if text.is_empty() { "" } else { "\n\n" })
 }

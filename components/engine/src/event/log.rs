@@ -5,17 +5,18 @@
 //! number of its own. It is JSON, so that an operator can read it:
 //! `{"v":1,"epoch":3,"n":1,"events":[{"text":["Hel","lo"]},{"tool.started":{…}}]}`.
 //!
-//! The report of a turn that is too large for an entry is left out; the turn's journal has it too.
+//! What is too large for an entry is left out of it: the turn's journal has it, and so has its report.
 
 use super::{Event, EventId, EventKind, ToolStarted, TurnStarted};
 use crate::gate::Gate;
-use crate::journal::writer::{LARGEST_ENTRY, WriteError};
+use crate::journal::writer::LARGEST_ENTRY;
 use crate::journal::{ReadError, VERSION, unreadable};
 use crate::port::FinishReason;
 use crate::turn::{ToolCallReport, Turn};
 use crate::undo::UndoReport;
 use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// How long the events of a turn are kept after the last one, in milliseconds.
@@ -64,42 +65,69 @@ enum Kept<'e> {
     UndoFinished(Cow<'e, UndoReport>),
 }
 
-/// What the log tells of a turn.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Told {
+/// One event of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Entry {
     /// An event.
     Event(Event),
     /// The turn's end, the report of which is in the turn's journal only.
     End(EventId),
 }
 
-impl Told {
+impl Entry {
     /// What identifies it.
     pub(crate) fn id(&self) -> &EventId {
         match self {
-            Told::Event(event) => &event.id,
-            Told::End(id) => id,
+            Entry::Event(event) => &event.id,
+            Entry::End(id) => id,
         }
     }
 
     /// Whether it ends the turn.
     pub(crate) fn ends(&self) -> bool {
         match self {
-            Told::Event(event) => event.kind.end().is_some(),
-            Told::End(_) => true,
+            Entry::Event(event) => event.kind.end().is_some(),
+            Entry::End(_) => true,
+        }
+    }
+}
+
+/// What was told of a turn before it was taken over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    /// The number of the next event.
+    pub next: u64,
+    /// Calls of tools that were told to have begun.
+    pub started: Vec<String>,
+    /// Calls of tools of which the outcome was told.
+    pub finished: Vec<String>,
+}
+
+impl Told {
+    /// Takes a part of the log in.
+    pub(crate) fn extend(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.next = self.next.max(entry.id().n.saturating_add(1));
+            if let Entry::Event(event) = entry {
+                match &event.kind {
+                    EventKind::ToolStarted(started) => self.started.push(started.id.clone()),
+                    EventKind::ToolFinished(report) => self.finished.push(report.id.clone()),
+                    _ => {}
+                }
+            }
         }
     }
 }
 
 /// The entries for events that follow each other; they are of one turn and one epoch, but for `turn.started`.
-pub(crate) fn encode(epoch: u64, events: &[Event]) -> Result<Vec<Vec<u8>>, WriteError> {
+pub(crate) fn encode(epoch: u64, events: &[Event]) -> Result<Vec<Vec<u8>>, Error> {
     let mut entries = Vec::with_capacity(1);
     divide(epoch, events, &mut entries)?;
     Ok(entries)
 }
 
 /// Encodes events as one entry, or, where that is too large, each half of them.
-fn divide(epoch: u64, events: &[Event], entries: &mut Vec<Vec<u8>>) -> Result<(), WriteError> {
+fn divide(epoch: u64, events: &[Event], entries: &mut Vec<Vec<u8>>) -> Result<(), Error> {
     let Some(first) = events.first() else {
         return Ok(());
     };
@@ -116,20 +144,15 @@ fn divide(epoch: u64, events: &[Event], entries: &mut Vec<Vec<u8>>) -> Result<()
         return divide(epoch, other, entries);
     }
     if entry.len() > LARGEST_ENTRY {
-        for kept in &mut batch.events {
-            kept.reduce();
-        }
+        batch.events.iter_mut().for_each(Kept::reduce);
         entry = written(&batch)?;
-    }
-    if entry.len() > LARGEST_ENTRY {
-        return Err(WriteError::TooLarge);
     }
     entries.push(entry);
     Ok(())
 }
 
-fn written(batch: &Batch<'_>) -> Result<Vec<u8>, WriteError> {
-    Ok(serde_json::to_vec(batch).map_err(|error| Error::Invalid(error.to_string()))?)
+fn written(batch: &Batch<'_>) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(batch).map_err(|error| Error::Invalid(error.to_string()))
 }
 
 /// Puts texts that follow each other together.
@@ -163,26 +186,27 @@ fn report(turn: &Turn) -> Report<'_> {
 }
 
 impl Kept<'_> {
-    /// Leaves out what the turn's journal has too.
+    /// Leaves out what can be large.
     fn reduce(&mut self) {
         match self {
             Kept::Finished(report) | Kept::Failed(report) | Kept::Stopped(report) | Kept::Waiting(report) => {
                 *report = None;
             }
-            Kept::Started(_)
-            | Kept::Resumed(_)
-            | Kept::Texts(_)
-            | Kept::ToolStarted(_)
-            | Kept::ToolFinished(_)
-            | Kept::GateOpened(_)
-            | Kept::GateDecided(_)
-            | Kept::UndoFinished(_) => {}
+            Kept::Resumed(text) => *text = Cow::Borrowed(""),
+            Kept::Texts(texts) => texts.fill(Cow::Borrowed("")),
+            Kept::ToolStarted(started) => started.to_mut().arguments = Value::Null,
+            Kept::ToolFinished(report) => {
+                let report = report.to_mut();
+                (report.arguments, report.result) = (Value::Null, Value::Null);
+            }
+            // None of these comes near the limit.
+            Kept::Started(_) | Kept::GateOpened(_) | Kept::GateDecided(_) | Kept::UndoFinished(_) => {}
         }
     }
 }
 
 /// Reads an entry of the log of `turn`, into events in their order.
-pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Told>, ReadError> {
+pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Entry>, ReadError> {
     let batch = match serde_json::from_slice::<Batch<'_>>(bytes) {
         Ok(batch) if batch.v <= VERSION => batch,
         Ok(_) => return Err(unreadable("the log of a turn's events", bytes, None)),
@@ -204,7 +228,7 @@ pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Told>, ReadError> {
         let kind = match kept {
             Kept::Texts(texts) => {
                 let event = |text: Cow<'_, str>| {
-                    Told::Event(Event {
+                    Entry::Event(Event {
                         id: id(),
                         kind: EventKind::TextDelta {
                             text: text.into_owned(),
@@ -228,11 +252,11 @@ pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Told>, ReadError> {
             Kept::GateDecided(gate) => EventKind::GateDecided(Box::new(gate.into_owned())),
             Kept::UndoFinished(undone) => EventKind::UndoFinished(undone.into_owned()),
             Kept::Finished(None) | Kept::Failed(None) | Kept::Stopped(None) | Kept::Waiting(None) => {
-                told.push(Told::End(id()));
+                told.push(Entry::End(id()));
                 continue;
             }
         };
-        told.push(Told::Event(Event { id: id(), kind }));
+        told.push(Entry::Event(Event { id: id(), kind }));
     }
     Ok(told)
 }

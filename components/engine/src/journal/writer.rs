@@ -5,11 +5,19 @@
 //! lost the turn: it says [`WriteError::Fenced`] and never writes again. When the store does not answer, the
 //! write is repeated: the condition on the length makes that harmless, and comparing what stands in the
 //! journal tells a write that took effect unnoticed from one of somebody else.
+//!
+//! Every write takes the turn's events along ([`Outbox`]) and asks whether the turn was told to stop. What
+//! happens between the writes, as time passes, is in `keeping`.
+
+mod keeping;
 
 use super::Entry;
+use crate::event::outbox::Outbox;
+use crate::event::{EventKind, log};
 use crate::port::Environment;
 use crate::scope;
-use anyturn_state::{Error, ExpectedLength, Found, Position, Query, Store, Write};
+use crate::signal::Signal;
+use anyturn_state::{Committed, Error, ExpectedLength, Found, Position, Query, Store, Write, Written};
 use futures::lock::Mutex;
 use std::cell::{Cell, RefCell};
 
@@ -39,6 +47,45 @@ impl From<Error> for WriteError {
     }
 }
 
+/// A turn's lease as this instance has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// The fencing epoch.
+    pub epoch: u64,
+    /// The last moment at which it is held unless it is renewed, by the store's clock; 0 if it is not known.
+    pub until: u64,
+}
+
+impl Grant {
+    /// The lease that a commit granted.
+    pub(crate) fn of(committed: &Committed) -> Grant {
+        let grant = committed.written.iter().find_map(|written| match written {
+            Written::Granted { epoch, until } => Some(Grant {
+                epoch: *epoch,
+                until: *until,
+            }),
+            _ => None,
+        });
+        // A store that grants without saying so breaks its contract; 0 is no epoch, so nothing can be written
+        // with it.
+        grant.unwrap_or(Grant { epoch: 0, until: 0 })
+    }
+}
+
+/// Where a turn is written, and for how long it is this instance's.
+pub(crate) struct Held<'a> {
+    /// The conversation's scope.
+    pub scope: &'a str,
+    /// The turn.
+    pub turn: String,
+    /// Its lease.
+    pub grant: Grant,
+    /// The length of the conversation's journal when the lease was granted.
+    pub length: u64,
+    /// For how long the lease is renewed, in milliseconds.
+    pub lease: u64,
+}
+
 /// The right to write a journal, and what is to be written.
 pub(crate) struct Writer<'a, S, E> {
     store: &'a S,
@@ -46,13 +93,23 @@ pub(crate) struct Writer<'a, S, E> {
     scope: &'a str,
     epoch: u64,
     lease: u64,
+    /// The journal of the turn's events, and what is on its way there.
+    events: String,
+    pub outbox: Outbox<'a>,
+    /// The journal in which the turn is told to stop, and whether it was.
+    control: String,
+    pub stop: Signal,
     /// The conversation's time to live.
     ttl: Cell<Option<u64>>,
+    /// The events' time to live.
+    events_ttl: Cell<u64>,
     pending: RefCell<Pending>,
     /// The journal's length. Locked while a write is under way, so that there is one at a time.
     length: Mutex<u64>,
-    /// When the lease was renewed last.
+    /// When the lease was renewed last, by this instance's clock.
     renewed: Cell<u64>,
+    /// The last moment at which the lease is held, by the store's clock.
+    until: Cell<u64>,
     lost: Cell<bool>,
 }
 
@@ -63,37 +120,54 @@ struct Pending {
 }
 
 impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
-    /// A writer that has just acquired the lease with `epoch`, when the journal had `length` entries.
-    pub(crate) fn new(
-        store: &'a S,
-        environment: &'a E,
-        scope: &'a str,
-        epoch: u64,
-        length: u64,
-        lease: u64,
-    ) -> Self {
+    /// A writer for a lease that has just been acquired.
+    pub(crate) fn new(store: &'a S, environment: &'a E, held: Held<'a>, outbox: Outbox<'a>) -> Self {
+        let Held {
+            scope,
+            turn,
+            grant,
+            length,
+            lease,
+        } = held;
         Writer {
             store,
             environment,
             scope,
-            epoch,
+            epoch: grant.epoch,
             lease,
+            events: scope::events(&turn),
+            outbox,
+            control: scope::control(&turn),
+            stop: Signal::default(),
             ttl: Cell::new(None),
+            events_ttl: Cell::new(log::TTL),
             pending: RefCell::default(),
             length: Mutex::new(length),
             renewed: Cell::new(environment.now()),
+            until: Cell::new(grant.until),
             lost: Cell::new(false),
         }
     }
 
-    /// From the next write on the journal lives for `ttl` milliseconds more.
-    pub(crate) fn set_ttl(&self, ttl: Option<u64>) {
+    /// From the next write on the journal lives for `ttl` milliseconds more, and the log of events for `events`.
+    pub(crate) fn set_ttl(&self, ttl: Option<u64>, events: u64) {
         self.ttl.set(ttl);
+        self.events_ttl.set(events);
     }
 
     /// The conversation's time to live, in milliseconds.
     pub(crate) fn ttl(&self) -> Option<u64> {
         self.ttl.get()
+    }
+
+    /// The last moment at which the lease is held, by the store's clock: what a tool does for the turn may take
+    /// effect up to then. Renews the lease if that would leave little time, or is not known.
+    pub(crate) async fn deadline(&self) -> Result<u64, WriteError> {
+        let age = self.environment.now().saturating_sub(self.renewed.get());
+        if age > self.lease / 3 || self.until.get() == 0 {
+            self.renew().await?;
+        }
+        Ok(self.until.get())
     }
 
     /// Puts an entry into the next write.
@@ -109,6 +183,12 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
     /// Puts a change that is not an entry into the next write.
     pub(crate) fn also(&self, write: Write) {
         self.pending.borrow_mut().writes.push(write);
+    }
+
+    /// Puts an event into the next write, and tells the listener when it may hear it.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let live = !self.lost.get() && self.environment.now() < self.renewed.get().saturating_add(self.lease);
+        self.outbox.put(kind, live);
     }
 
     /// Writes what was recorded, if anything was. When this returns, it is durable.
@@ -131,16 +211,20 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         self.write(length, Vec::new(), true).await
     }
 
-    /// Writes what was recorded and then `end`, together with the writes that `last` makes of the journal's
-    /// length after it, and gives the lease up.
+    /// Writes what was recorded and then `end`, which is told as `event`, together with the writes that `last`
+    /// makes of the journal's length after it, and gives the lease up.
     pub(crate) async fn close(
         &self,
         end: &Entry,
+        event: Option<EventKind>,
         last: impl FnOnce(u64) -> Vec<Write>,
     ) -> Result<(), WriteError> {
         let length = self.length.lock().await;
         // Not before this is the only write under way: a renewal would write the end without what belongs to it.
         self.record(end)?;
+        if let Some(event) = event {
+            self.outbox.put(event, false);
+        }
         let after = *length + u64::try_from(self.pending.borrow().entries.len()).unwrap_or(u64::MAX);
         let mut writes = last(after);
         writes.push(Write::Release {
@@ -152,26 +236,6 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         result
     }
 
-    /// Keeps the lease for as long as it is polled; ends only when the turn is lost.
-    pub(crate) async fn keep(&self) -> WriteError {
-        let third = (self.lease / 3).max(1);
-        loop {
-            let age = self.environment.now().saturating_sub(self.renewed.get());
-            if age < third {
-                self.environment.sleep(third - age).await;
-                continue;
-            }
-            match self.renew().await {
-                Ok(()) => {}
-                // The lease may still be ours; the next renewal or write tells.
-                Err(WriteError::Store(Error::Unavailable(_))) if !self.lost.get() => {
-                    self.environment.sleep(BACKOFF).await;
-                }
-                Err(error) => return error,
-            }
-        }
-    }
-
     async fn write(
         &self,
         mut length: futures::lock::MutexGuard<'_, u64>,
@@ -181,12 +245,17 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         if self.lost.get() {
             return Err(WriteError::Fenced);
         }
+        // Should this future be dropped half-way, nobody knows what took effect: then nothing more is written.
+        self.lost.set(true);
         let Pending { entries, writes } = self.pending.take();
+        let events = self.outbox.take();
+        let batches = log::encode(self.epoch, &events)?;
         let added = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        let lease = scope::TURN.to_owned();
-        let mut all = Vec::with_capacity(2 + writes.len() + last.len());
+        // Events alone can be written twice without harm: whoever reads them goes by their ids.
+        let harmless = keep && entries.is_empty() && writes.is_empty();
+        let mut all = Vec::with_capacity(3 + writes.len() + last.len());
         all.push(Write::Hold {
-            lease,
+            lease: scope::TURN.to_owned(),
             epoch: self.epoch,
             ttl: keep.then_some(self.lease),
         });
@@ -196,38 +265,56 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
             entries: entries.clone(),
             ttl: self.ttl.get(),
         });
+        if !batches.is_empty() {
+            all.push(Write::Append {
+                journal: self.events.clone(),
+                expected: ExpectedLength::Any,
+                entries: batches,
+                ttl: Some(self.events_ttl.get()),
+            });
+        }
         all.extend(writes);
         all.extend(last);
 
-        // Should this future be dropped half-way, nobody knows what took effect: then nothing more is written.
-        self.lost.set(true);
         let began = self.environment.now();
         let result = self.commit(&all, &entries, *length).await;
         match &result {
-            Ok(()) => {
+            Ok(committed) => {
                 *length += added;
                 self.renewed.set(began);
+                self.until.set(Grant::of(committed).until);
                 self.lost.set(false);
+                self.outbox.written(&events);
+                if told_to_stop(&committed.found) {
+                    self.stop.give();
+                }
             }
-            // A renewal that wrote nothing can be tried again.
-            Err(WriteError::Store(Error::Unavailable(_))) if all.len() == 2 && added == 0 => {
+            Err(WriteError::Store(Error::Unavailable(_))) if harmless => {
+                self.outbox.put_back(events);
                 self.lost
                     .set(self.environment.now() >= self.renewed.get().saturating_add(self.lease));
             }
             Err(_) => {}
         }
-        result
+        result.map(|_| ())
     }
 
     /// Commits, again if need be, until it is known whether it took effect.
-    async fn commit(&self, writes: &[Write], entries: &[Vec<u8>], length: u64) -> Result<(), WriteError> {
+    async fn commit(
+        &self,
+        writes: &[Write],
+        entries: &[Vec<u8>],
+        length: u64,
+    ) -> Result<Committed, WriteError> {
         let mut unanswered = 0;
         loop {
-            match self.store.commit(self.scope, writes.to_vec(), Vec::new()).await {
-                Ok(_) => return Ok(()),
+            let queries = vec![told(&self.control)];
+            match self.store.commit(self.scope, writes.to_vec(), queries).await {
+                Ok(committed) => return Ok(committed),
                 Err(Error::Conflict { .. }) if unanswered == 0 => return Err(WriteError::Fenced),
                 Err(Error::Conflict { .. }) => match self.stands(entries, length).await {
-                    Ok(true) => return Ok(()),
+                    // When the lease ends is not known then; what needs to know renews it.
+                    Ok(true) => return Ok(Committed::default()),
                     Ok(false) => return Err(WriteError::Fenced),
                     Err(error) if unanswered >= REPEATS => return Err(WriteError::Store(error)),
                     Err(_) => unanswered += 1,
@@ -255,4 +342,18 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         Ok(!entries.is_empty()
             && matches!(found.first(), Some(Found::Journal(slice)) if slice.entries == entries))
     }
+}
+
+/// The query that tells whether a turn was told to stop.
+pub(crate) fn told(control: &str) -> Query {
+    Query::Journal {
+        journal: control.to_owned(),
+        start: Position::At(0),
+        limit: 1,
+    }
+}
+
+/// Whether the turn was told to stop, by the first journal that was found.
+fn told_to_stop(found: &[Found]) -> bool {
+    matches!(found.first(), Some(Found::Journal(control)) if control.length > 0)
 }

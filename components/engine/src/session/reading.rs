@@ -18,6 +18,9 @@ const TURNS: usize = 50;
 /// Sessions in a list at most.
 const SESSIONS: u32 = 100;
 
+/// Entries of a journal of which the turns' events are deleted with it: as many as one commit can.
+const LATEST: u32 = 100;
+
 /// How many pages of the index are gone through for one page of living sessions.
 const TRIES: u32 = 5;
 
@@ -191,7 +194,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     /// Forgets a session, also in the user's list; a turn that runs in it can write nothing more. `false` if
     /// there is none.
     pub async fn delete_session(&self, user: &str, session: &str) -> Result<bool, Error> {
-        let writes = vec![
+        let scope = scope::conversation(user, session);
+        let mut writes = vec![
             Write::Append {
                 journal: scope::TURNS.to_owned(),
                 expected: ExpectedLength::AtLeast(1),
@@ -209,7 +213,15 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             },
             Write::DeleteJournal(scope::QUEUE.to_owned()),
         ];
-        let scope = scope::conversation(user, session);
+        // What was told of the latest turns is kept apart; of earlier ones it has expired.
+        let latest = loading::read(&self.store, &scope, Position::Last(LATEST), LATEST).await?;
+        let mut turns: Vec<String> = decode(&latest)?
+            .into_iter()
+            .map(|(_, entry)| entry.turn)
+            .collect();
+        turns.dedup();
+        let events = |turn: &String| Write::DeleteJournal(scope::events(turn));
+        writes.extend(turns.iter().map(events));
         let existed = match self.store.commit(&scope, writes, Vec::new()).await {
             Ok(_) => true,
             Err(Error::Conflict { .. }) => false,

@@ -159,7 +159,7 @@ fn assert_well_formed(world: &World) {
                     );
                 }
             }
-            Record::TurnFinished {} | Record::TurnFailed { .. } => {
+            Record::TurnFinished {} | Record::TurnFailed { .. } | Record::TurnStopped { .. } => {
                 assert!(own, "a turn ends that is not running")
             }
             Record::TurnRefused { .. } => panic!("nothing here is refused"),

@@ -214,6 +214,7 @@ pub(super) fn name(record: &Record) -> &'static str {
         Record::ToolFinished(_) => "tool-finished",
         Record::TurnFinished {} => "turn-finished",
         Record::TurnFailed { .. } => "turn-failed",
+        Record::TurnStopped { .. } => "turn-stopped",
         Record::TurnAbandoned {} => "turn-abandoned",
         Record::TurnRefused { .. } => "turn-refused",
     }
