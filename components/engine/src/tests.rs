@@ -3,6 +3,7 @@
 mod admission;
 mod executor;
 mod interleavings;
+mod listeners;
 mod model;
 mod sessions;
 mod survival;

@@ -4,24 +4,37 @@ use super::executor::yield_once;
 use crate::port::*;
 use anyturn_state::memory::ManualClock;
 use serde_json::json;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Does what the user's last message says: steps divided by `|`, each of words. `read:1`, `once:2`, `risky:3`
-/// and so on call tools; `wait:1000` takes so long; anything else is said. After the last step it says "done".
+/// and so on call tools; `wait:1000` takes so long before the first word and `beat:100` before every one; anything
+/// else is said. After the last step it says "done".
 #[derive(Clone, Default)]
 pub(super) struct ScriptedModel {
     /// What the next calls give instead.
     pub failures: Rc<RefCell<VecDeque<ModelError>>>,
     pub requests: Rc<RefCell<Vec<ModelRequest>>>,
     pub clock: Rc<RefCell<Option<ManualClock>>>,
+    /// Answers that were dropped before their end.
+    pub broken_off: Rc<Cell<u32>>,
 }
 
 pub(super) struct ScriptedAnswer {
     events: VecDeque<ModelEvent>,
     wait: u64,
+    beat: u64,
     clock: ManualClock,
+    broken_off: Rc<Cell<u32>>,
+}
+
+impl Drop for ScriptedAnswer {
+    fn drop(&mut self) {
+        if !self.events.is_empty() {
+            self.broken_off.set(self.broken_off.get() + 1);
+        }
+    }
 }
 
 impl Model for ScriptedModel {
@@ -45,6 +58,8 @@ impl Model for ScriptedModel {
         let mut answer = ScriptedAnswer {
             events: VecDeque::new(),
             wait: 0,
+            beat: 0,
+            broken_off: self.broken_off.clone(),
             clock: self.clock.borrow().clone().unwrap(),
         };
         let mut calls = 0;
@@ -56,6 +71,7 @@ impl Model for ScriptedModel {
         {
             match word.split_once(':') {
                 Some(("wait", time)) => answer.wait = time.parse().unwrap(),
+                Some(("beat", time)) => answer.beat = time.parse().unwrap(),
                 Some((name, n)) if request.tools_allowed => {
                     let arguments = n
                         .parse::<i64>()
@@ -108,7 +124,7 @@ impl Model for ScriptedModel {
 
 impl Answer for ScriptedAnswer {
     async fn next(&mut self) -> Option<ModelEvent> {
-        let wait = std::mem::take(&mut self.wait);
+        let wait = std::mem::take(&mut self.wait) + self.beat;
         if wait > 0 {
             self.clock.sleep(wait).await;
         }

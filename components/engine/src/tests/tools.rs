@@ -52,7 +52,7 @@ fn wrong_calls_go_back_to_the_model_and_reach_no_tool() {
         "{range:?}"
     );
     assert!(
-        unknown.0 && unknown.1.contains("There are: read, once, risky."),
+        unknown.0 && unknown.1.contains("There are: read, once, sure, risky."),
         "{unknown:?}"
     );
     assert!(world.tools.calls.borrow().is_empty());
@@ -266,7 +266,7 @@ fn tools_are_chosen_by_name_and_told_apart() {
         .iter()
         .map(|tool| tool.name.clone())
         .collect();
-    assert_eq!(names, ["read", "once", "b__read", "risky"]);
+    assert_eq!(names, ["read", "once", "sure", "b__read", "risky"]);
     let servers: Vec<&str> = turn.tool_calls.iter().map(|call| call.server.as_str()).collect();
     assert_eq!(servers, ["b", "b", "a"]);
 }

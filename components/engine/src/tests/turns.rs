@@ -172,7 +172,7 @@ fn the_model_sees_the_prompt_the_window_and_the_message() {
         request.local_time.as_deref(),
         Some("2023-11-14T22:13:20.000+01:00")
     );
-    assert_eq!(request.tools.len(), 3);
+    assert_eq!(request.tools.len(), 4);
     let user = request.user.unwrap();
     assert!(user.len() == 32 && !user.contains("ada"));
 }

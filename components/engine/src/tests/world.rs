@@ -5,10 +5,11 @@ pub(super) use super::model::*;
 use crate::assistant::{Assistant, Assistants, LoadError};
 use crate::conversation::{Conversation, Snapshot};
 use crate::engine::{Engine, Settings};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventId, EventKind};
 use crate::journal::{Entry, Record};
 use crate::port::*;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
+use crate::{Stopping, Swept};
 use anyturn_state::memory::{ManualClock, MemoryStore};
 use anyturn_state::{Document, Found, Position, Query, Store};
 use futures::task::waker;
@@ -39,6 +40,7 @@ impl World {
     pub(super) fn new() -> World {
         let world = World::default();
         world.model.clock.replace(Some(world.store.clock().clone()));
+        world.tools.clock.replace(Some(world.store.clock().clone()));
         world.assistant(
             "tasks",
             "prompt = \"Today is {{date}}.\"\n[[tools]]\nserver = \"s\"\n",
@@ -103,6 +105,35 @@ impl World {
         let sink = Heard::default();
         let turn = self.run(self.engine().turn(self, request, &sink));
         (turn, sink.0.take())
+    }
+
+    /// Listens to a turn on a fresh instance, and what it heard.
+    pub(super) fn attach(&self, turn: &str, after: Option<EventId>) -> (Result<Turn, TurnError>, Vec<Event>) {
+        let sink = Heard::default();
+        let turn = self.run(self.engine().attach("ada", "s1", turn, after, self, &sink));
+        (turn, sink.0.take())
+    }
+
+    /// Stops a turn through a fresh instance.
+    pub(super) fn stop(&self, turn: &str) -> Result<Stopping, TurnError> {
+        self.run(self.engine().stop("ada", "s1", turn, self))
+    }
+
+    /// What a front does before a turn: it counts, and enters the conversation into the register.
+    pub(super) fn enter(&self, session: &str) {
+        let writes = crate::session_index::touch("ada", session, self.clock().now(), true);
+        self.run(self.store.commit(&crate::scope::shard("ada"), writes, Vec::new()))
+            .unwrap();
+    }
+
+    /// Sweeps once, on a fresh instance.
+    pub(super) fn sweep(&self) -> Swept {
+        self.run(self.engine().sweep(self, 100)).unwrap()
+    }
+
+    /// The id of the turn that begun last.
+    pub(super) fn latest(&self) -> String {
+        self.journal("s1").last().unwrap().turn.clone()
     }
 
     /// The entries of a conversation's journal.
@@ -288,24 +319,61 @@ impl Sink for Heard {
     }
 }
 
-/// The texts of a turn's events, put together.
+/// The text that a client shows after these events.
 pub(super) fn streamed(events: &[Event]) -> String {
-    let text = |event: &Event| match &event.kind {
-        EventKind::TextDelta { text } => text.clone(),
-        _ => String::new(),
-    };
-    events.iter().map(text).collect()
+    let mut shown = String::new();
+    for event in events {
+        match &event.kind {
+            EventKind::TextDelta { text } => shown.push_str(text),
+            EventKind::TurnResumed { text } => shown = text.clone(),
+            _ => {}
+        }
+    }
+    shown
+}
+
+/// The names of events.
+pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(|event| event.kind.name()).collect()
+}
+
+/// Asserts what holds of everything that a listener hears until the end: ids grow, nothing comes after the end,
+/// and the text that is shown is that of the end. `after`: what it had heard before, with the text shown by then.
+pub(super) fn assert_heard(events: &[Event], before: &[Event]) {
+    let all: Vec<Event> = before.iter().chain(events).cloned().collect();
+    for pair in all.windows(2) {
+        assert!(pair[0].id < pair[1].id, "{} then {}", pair[0].id, pair[1].id);
+        assert!(pair[0].kind.end().is_none(), "{} after the end", pair[1].id);
+    }
+    let end = all.last().and_then(|event| event.kind.end());
+    let end = end.unwrap_or_else(|| panic!("no end: {:?}", names(&all)));
+    assert_eq!(all[0].kind.name(), "turn.started");
+    assert_eq!(streamed(&all), end.message.content);
+    // Each call begins once and ends once.
+    let calls = |name: &str| all.iter().filter(|event| event.kind.name() == name).count();
+    assert_eq!(calls("tool.started"), calls("tool.finished"), "{:?}", names(&all));
+    assert_eq!(calls("tool.finished"), end.tool_calls.len(), "{:?}", names(&all));
 }
 
 // ---- the tools ------------------------------------------------------------------------------------------
 
-/// The tools `read`, `once` (idempotent) and `risky` (unprotected) of any server; each takes a number `n`.
+/// The tools `read`, `once` (idempotent), `sure` (verifiable) and `risky` (unprotected) of any server; each takes a
+/// number `n`. `once` and `sure` name the call of `risky` with the same number as what undoes them. No effect
+/// happens after the last moment that its call allows.
 #[derive(Clone, Default)]
 pub(super) struct RecordingTools {
     /// Every call that reached a tool: its name and its idempotency key.
     pub calls: Rc<RefCell<Vec<(String, String)>>>,
     /// How often a key took effect.
     pub effects: Rc<RefCell<BTreeMap<String, u32>>>,
+    /// Keys that were asked about.
+    pub checks: Rc<RefCell<Vec<String>>>,
+    /// A server that cannot tell what became of calls.
+    pub forgetful: Rc<Cell<bool>>,
+    /// The clock of the store, by which tools refuse what comes too late.
+    pub clock: Rc<RefCell<Option<ManualClock>>>,
+    /// How long a call takes before its effect.
+    pub duration: Rc<Cell<u64>>,
     /// What the next calls give instead; `true`: after they took effect.
     pub failures: Rc<RefCell<VecDeque<(bool, ToolError)>>>,
     /// Who asked.
@@ -349,6 +417,7 @@ impl Tools for RecordingTools {
         Ok(vec![
             tool("read", EffectClass::Read),
             tool("once", EffectClass::Idempotent),
+            tool("sure", EffectClass::Verifiable),
             tool("risky", EffectClass::Unprotected),
         ])
     }
@@ -365,6 +434,15 @@ impl Tools for RecordingTools {
         let (now, most) = self.under_way.get();
         self.under_way.set((now + 1, most.max(now + 1)));
         yield_once().await;
+        let clock = self.clock.borrow().clone().unwrap();
+        if self.duration.get() > 0 {
+            clock.sleep(self.duration.get()).await;
+        }
+        if clock.now() > call.not_after {
+            let (now, most) = self.under_way.get();
+            self.under_way.set((now - 1, most));
+            return Err(ToolError::NotRun("the call came too late".into()));
+        }
         {
             let mut effects = self.effects.borrow_mut();
             let effect = effects.entry(call.idempotency_key).or_default();
@@ -377,14 +455,38 @@ impl Tools for RecordingTools {
         if let Some((_, error)) = failure {
             return Err(error);
         }
-        let content = format!("{} {} is done", call.tool, call.arguments["n"]);
-        Ok(self.answer.borrow().clone().unwrap_or(ToolOutcome {
-            content,
-            ..ToolOutcome::default()
-        }))
+        Ok(self
+            .answer
+            .borrow()
+            .clone()
+            .unwrap_or_else(|| done(&call.tool, &call.arguments)))
     }
 
-    async fn check(&self, _: &str, _: &Caller, _: Invocation) -> Result<Checked, ToolError> {
-        Ok(Checked::Unknown)
+    async fn check(&self, _: &str, _: &Caller, call: Invocation) -> Result<Checked, ToolError> {
+        yield_once().await;
+        self.checks.borrow_mut().push(call.idempotency_key.clone());
+        yield_once().await;
+        Ok(match self.effects.borrow().get(&call.idempotency_key) {
+            _ if self.forgetful.get() => Checked::Unknown,
+            Some(_) => Checked::Happened(done(&call.tool, &call.arguments)),
+            None => Checked::NotHappened,
+        })
+    }
+}
+
+fn done(tool: &str, arguments: &serde_json::Value) -> ToolOutcome {
+    let inverse = Inverse {
+        tool: "once".into(),
+        arguments: json!({ "n": 100 + arguments["n"].as_i64().unwrap() }),
+        title: format!("Undo {tool}"),
+    };
+    ToolOutcome {
+        content: format!("{tool} {} is done", arguments["n"]),
+        inverses: if tool == "once" || tool == "sure" {
+            vec![inverse]
+        } else {
+            Vec::new()
+        },
+        ..ToolOutcome::default()
     }
 }
