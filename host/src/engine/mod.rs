@@ -20,7 +20,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// Memories, tables and core instances that there is room for, for each component instance on average: a
 /// component with two composed dependencies has three memories, and many small core instances that adapt
-/// calls between them. Of these only memories are dear, in address space.
+/// calls between them. Memories are dear in address space. Stacks are dearer: each has a guard page, which is
+/// a mapping and a page of page table of its own from the start, so there is one for each instance.
 const MEMORIES_PER_INSTANCE: u32 = 3;
 const TABLES_PER_INSTANCE: u32 = 8;
 const CORE_INSTANCES_PER_INSTANCE: u32 = 32;
@@ -65,7 +66,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
         .total_memories(memories)
         .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
-        .total_stacks(memories)
+        .total_stacks(instances)
         .max_core_instances_per_component(64)
         .max_memories_per_component(16)
         .max_tables_per_component(64)
