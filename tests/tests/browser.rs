@@ -45,7 +45,13 @@ impl Page {
             "#log > .message.assistant[aria-busy=false]:nth-of-type({})",
             number * 2
         );
-        let answer = self.client.wait().for_element(Locator::Css(&css)).await.unwrap();
+        let Ok(answer) = self.client.wait().for_element(Locator::Css(&css)).await else {
+            let page = self.run("return document.body.innerText").await;
+            panic!(
+                "answer {number} is complete on the page: {page}\n{:?}",
+                self.complaints().await
+            );
+        };
         answer
             .find(Locator::Css(".body"))
             .await

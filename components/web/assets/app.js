@@ -348,7 +348,9 @@ $("theme").addEventListener("click", () => {
 });
 $("sign-in").addEventListener("click", askForToken);
 $("token-dialog").addEventListener("close", () => {
-  if ($("token-dialog").returnValue !== "save") return;
+  // Chromium gives the focus back without a caret; a later focus() sets one only if the focus is new.
+  document.activeElement?.blur();
+  if ($("token-dialog").returnValue !== "save") return box.focus();
   api.token.set($("token").value.trim());
   start();
 });
