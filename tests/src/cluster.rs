@@ -5,9 +5,9 @@ use crate::effect_server::EffectServer;
 use crate::fake_provider::FakeProvider;
 use crate::hold::Holds;
 use crate::host::{Host, HostBuilder};
+use crate::line::Line;
 use crate::plan;
 use crate::redis_server::RedisServer;
-use crate::store_proxy::StoreProxy;
 
 /// The assistant that has the tools of [`EffectServer`], and carries out [`plan::Plan`]s.
 pub const ASSISTANT: &str = "effects";
@@ -21,6 +21,8 @@ pub struct Cluster {
     pub provider: FakeProvider,
     /// The tools.
     pub effects: EffectServer,
+    /// The line between all hosts and the tools.
+    pub tools: Line,
     /// Where the model and the tools can be held.
     pub holds: Holds,
     application: Application,
@@ -33,7 +35,7 @@ pub struct Member {
     /// The host.
     pub host: Host,
     /// Its line to the store.
-    pub line: StoreProxy,
+    pub line: Line,
 }
 
 impl Cluster {
@@ -45,13 +47,16 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("the fake provider starts: {error:#}"));
         provider.answer_by(plan::model(holds.clone()));
         let effects = EffectServer::start(holds.clone()).await;
+        let tools = Line::to(effects.address().port()).await;
+        let origin = format!("http://{}", tools.address());
         let application = Application::copy()
-            .assistant(ASSISTANT, &effects.assistant())
-            .reaching(&effects.origin());
+            .assistant(ASSISTANT, &assistant(&origin))
+            .reaching(&origin);
         Self {
             redis: RedisServer::start().await,
             provider,
             effects,
+            tools,
             holds,
             application,
             environment: Vec::new(),
@@ -67,16 +72,16 @@ impl Cluster {
 
     /// Starts a host.
     pub async fn member(&self) -> Member {
-        let line = StoreProxy::to(self.redis.port()).await;
+        let line = Line::to(self.redis.port()).await;
         let host = self.host(&line, None).await;
         Member { host, line }
     }
 
     /// Starts a host on a line that there is already, and on a port that another one had.
-    pub async fn host(&self, line: &StoreProxy, port: Option<u16>) -> Host {
+    pub async fn host(&self, line: &Line, port: Option<u16>) -> Host {
         let mut builder = HostBuilder::new()
             .manifest(self.application.manifest())
-            .redis(&line.url())
+            .redis(&format!("redis://{}", line.address()))
             .env("OPENAI_BASE_URL", self.provider.base_url())
             .env("OPENAI_API_KEY", "sk-of-nobody")
             .env("RATE_LIMIT_PER_MINUTE", "0");
@@ -88,4 +93,22 @@ impl Cluster {
         }
         builder.start().await
     }
+}
+
+/// An assistant that has these tools and nothing else.
+fn assistant(origin: &str) -> String {
+    format!(
+        r#"prompt = "Do what the message says."
+
+[session]
+ttl = "24h"
+
+[limits]
+steps = 16
+tool_calls = 64
+
+[[tools]]
+url = "{origin}/mcp"
+"#
+    )
 }

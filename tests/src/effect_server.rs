@@ -138,17 +138,9 @@ impl EffectServer {
         }
     }
 
-    /// Where it is, without a path: what a component must be allowed to reach.
-    pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// An assistant that has these tools and nothing else.
-    pub fn assistant(&self) -> String {
-        format!(
-            "prompt = \"Do what the message says.\"\n\n[session]\nttl = \"24h\"\n\n[limits]\nsteps = 16\ntool_calls = 64\n\n[[tools]]\nurl = \"{}/mcp\"\n",
-            self.origin()
-        )
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Everything that was done so far, in its order.

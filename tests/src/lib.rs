@@ -8,9 +8,9 @@
 //! - [`hold`]: places at which something is stopped until the test lets it go on.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
 //! - [`journal`]: a conversation's journal as it stands in Redis, and what every journal must hold.
+//! - [`line`]: what lies between a host and another server, and can be cut.
 //! - [`plan`]: turns that say themselves which tools are called in them.
 //! - [`redis_server`]: a real redis-server on a free port.
-//! - [`store_proxy`]: what lies between a host and its store, and can be cut.
 //! - [`sse`]: server-sent events as a client reads them.
 //! - [`users`]: tokens for signed-in users.
 //!
@@ -25,11 +25,11 @@ pub mod fake_provider;
 pub mod hold;
 pub mod host;
 pub mod journal;
+pub mod line;
 pub mod plan;
 pub mod process;
 pub mod redis_server;
 pub mod sse;
-pub mod store_proxy;
 pub mod users;
 
 use std::path::{Path, PathBuf};

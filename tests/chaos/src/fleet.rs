@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyturn_tests::cluster::{Cluster, Member};
 use anyturn_tests::host::Host;
+use anyturn_tests::line::Line;
 use anyturn_tests::process::Signal;
-use anyturn_tests::store_proxy::StoreProxy;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,7 +37,7 @@ pub struct Fleet {
 
 struct Place {
     port: u16,
-    line: StoreProxy,
+    line: Line,
     host: Mutex<Option<Host>>,
     /// What befell it, and when it began: milliseconds since the Unix epoch.
     struck: Mutex<Vec<(u64, Failure)>>,

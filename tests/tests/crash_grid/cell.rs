@@ -79,6 +79,11 @@ impl Cell {
         .header("idempotency-key", self.label())
     }
 
+    /// Whether it is the model that the turn waits for at its point, and not a tool.
+    pub fn waits_for_the_model(&self) -> bool {
+        matches!(self.point, Point::Admitted | Point::Told)
+    }
+
     fn hold(&self, cluster: &Cluster) -> Hold {
         match self.point {
             Point::Admitted => cluster.holds.place(self.plan.asking(0)),

@@ -8,7 +8,7 @@
 mod cell;
 mod promises;
 
-use anyturn_tests::cluster::Cluster;
+use anyturn_tests::cluster::{Cluster, Member};
 use anyturn_tests::process::Signal;
 use cell::{Begun, begin_all};
 
@@ -84,4 +84,18 @@ async fn a_store_that_is_killed_and_restarted_loses_no_turn_and_does_none_twice(
     cluster.effects.idle().await;
     promises::kept(&cluster, &second.host, &ended).await;
     drop(first);
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_breaks_is_made_again_as_its_class_allows() {
+    let (cluster, begun, first, _second) = begun().await;
+    cluster.tools.cut();
+    cluster.tools.heal();
+    // The tools know nothing of that: what they had begun goes on when all is over.
+    let held_by_the_model = begun.iter().filter(|begun| begun.cell.waits_for_the_model());
+    held_by_the_model.for_each(|begun| begun.hold.release());
+    let ended = cell::repeat_all(begun, &first.host).await;
+    ended.iter().for_each(|ended| ended.hold.release());
+    cluster.effects.idle().await;
+    promises::kept(&cluster, &first.host, &ended).await;
 }
