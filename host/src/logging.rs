@@ -4,13 +4,16 @@
 //! component's name and the request's id. Requests are not logged on the good path; metrics count them.
 
 use crate::guest::{Call, RequestId};
+use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use tracing_subscriber::EnvFilter;
+use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +63,13 @@ impl Lines {
         }
     }
 
+    fn writer(&self) -> Writer {
+        Writer {
+            lines: self.clone(),
+            partial: Vec::new(),
+        }
+    }
+
     fn log(&self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
@@ -83,10 +93,12 @@ impl IsTerminal for Lines {
 
 impl StdoutStream for Lines {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Writer {
-            lines: self.clone(),
-            partial: Vec::new(),
-        })
+        Box::new(self.writer())
+    }
+
+    /// Writes at once: what goes through a task of its own is lost when the instance ends first.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.writer())
     }
 }
 
@@ -131,5 +143,25 @@ impl AsyncWrite for Writer {
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_line();
         Poll::Ready(Ok(()))
+    }
+}
+
+#[async_trait]
+impl Pollable for Writer {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Writer {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LONGEST_LINE)
     }
 }

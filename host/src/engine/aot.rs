@@ -25,6 +25,8 @@ pub(crate) struct Cache {
     engine: Engine,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// Numbers the files that are being written.
+    partial: AtomicU64,
 }
 
 /// Names an entry.
@@ -50,6 +52,7 @@ impl Cache {
             engine: engine.clone(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            partial: AtomicU64::new(0),
         })
     }
 
@@ -105,9 +108,11 @@ impl Cache {
     }
 
     fn store(&self, key: &Key, code: &[u8]) -> std::io::Result<()> {
+        // Two components that are the same are compiled side by side.
+        let number = self.partial.fetch_add(1, Ordering::Relaxed);
         let partial = self
             .directory
-            .join(format!("{}.{}.part", key.0, std::process::id()));
+            .join(format!("{}.{}-{number}.part", key.0, std::process::id()));
         let mut bytes = Vec::with_capacity(code.len().saturating_add(DIGEST));
         bytes.extend_from_slice(code);
         bytes.extend_from_slice(&Sha256::digest(code));

@@ -2,6 +2,7 @@
 
 use crate::{assert_problem, hostile, one};
 use reqwest::StatusCode;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_crash_is_a_problem_for_the_client_and_an_explanation_in_the_log() {
@@ -58,6 +59,10 @@ async fn a_crash_of_a_reused_instance_fails_one_request_only() {
 async fn what_a_component_prints_is_in_the_log_with_its_name() {
     let host = hostile().args(["--log-format", "json"]).start().await;
     assert_eq!(one(&host, "print").await.1, "printed");
+    // What has no line's end is a line when the instance ends, which is after its answer.
+    while !host.log().contains("to standard error") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let log = host.log();
     for (line, stream) in [("to standard output", "stdout"), ("to standard error", "stderr")] {
         let event = log
