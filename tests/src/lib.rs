@@ -8,7 +8,7 @@
 //! - [`hold`]: places at which something is stopped until the test lets it go on.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
 //! - [`journal`]: a conversation's journal as it stands in Redis, and what every journal must hold.
-//! - [`line`]: what lies between a host and another server, and can be cut.
+//! - [`mod@line`]: what lies between a host and another server, and can be cut.
 //! - [`plan`]: turns that say themselves which tools are called in them.
 //! - [`redis_server`]: a real redis-server on a free port.
 //! - [`sse`]: server-sent events as a client reads them.
