@@ -8,7 +8,7 @@ use crate::http::{Body, Kind, Problem, Response, cors, read, respond};
 use crate::native::{self, turns::Target};
 use crate::platform::Platform;
 use crate::route::{self, Dialect, Nowhere, Route};
-use crate::{docs, health, openai, proxy};
+use crate::{docs, health, openai, proxy, tick};
 
 /// Answers a request. Never fails: what goes wrong is an answer too.
 pub async fn handle<P, B>(platform: &P, request: http::Request<B>) -> Response
@@ -59,6 +59,7 @@ where
         Route::Health => return Ok(health::answer(exchange.platform).await),
         Route::OpenApi => return Ok(docs::description(&parts.headers)),
         Route::Docs(file) => return docs::page(file, &parts.headers),
+        Route::Tick => return tick::answer(exchange).await,
         _ => {}
     }
     let caller = exchange.identify().await?;
@@ -77,6 +78,34 @@ where
             let body = read::body(&parts.headers, body).await?;
             native::turns::answer(exchange, &caller, Target::Session(&read::decoded(id)?), &body).await
         }
+        Route::Turn(id, turn) => {
+            native::listen::read(exchange, &caller, &read::decoded(id)?, &read::decoded(turn)?).await
+        }
+        Route::Events(id, turn) => {
+            native::listen::events(exchange, &caller, &read::decoded(id)?, &read::decoded(turn)?).await
+        }
+        Route::Stop(id, turn) => {
+            native::listen::stop(exchange, &caller, &read::decoded(id)?, &read::decoded(turn)?).await
+        }
+        Route::Gate(id, gate) => {
+            let body = read::body(&parts.headers, body).await?;
+            let (id, gate) = (read::decoded(id)?, read::decoded(gate)?);
+            native::gates::decide(exchange, &caller, &id, &gate, &body).await
+        }
+        Route::Approvals => native::gates::approvals(exchange, &caller).await,
+        Route::Approval(id) => {
+            let body = read::body(&parts.headers, body).await?;
+            native::gates::approve(exchange, &caller, id, &body).await
+        }
+        Route::Audit(id) => native::undo::audit(exchange, &caller, &read::decoded(id)?).await,
+        Route::Undo(id) => {
+            let body = read::body(&parts.headers, body).await?;
+            native::undo::undo(exchange, &caller, &read::decoded(id)?, &body).await
+        }
+        Route::Fork(id) => {
+            let body = read::body(&parts.headers, body).await?;
+            native::fork::fork(exchange, &caller, &read::decoded(id)?, &body).await
+        }
         Route::Completions => {
             let body = read::body(&parts.headers, body).await?;
             openai::complete(exchange, &caller, &body).await
@@ -87,6 +116,6 @@ where
             exchange.count(&caller, Vec::new(), Vec::new()).await?;
             proxy::pass(exchange, &caller, server, path, body).await
         }
-        Route::Health | Route::OpenApi | Route::Docs(_) => Ok(Response::new(Body::empty())),
+        Route::Health | Route::OpenApi | Route::Docs(_) | Route::Tick => Ok(Response::new(Body::empty())),
     }
 }

@@ -3,9 +3,12 @@
 //! Only what has a meaning for a tool goes along: no credentials, no cookies, and none of the headers that tell a
 //! tool who is asking except our own. Only servers that this application's assistants use can be reached.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use anyturn_engine::port;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 
 use crate::assistants::Files;
 use crate::exchange::{Caller, Exchange};
@@ -41,6 +44,9 @@ const KEPT_BACK: [HeaderName; 10] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("x-request-id"),
 ];
+
+/// The largest answer that is passed back, in bytes.
+const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// Whether a tool server may be reached: those that the variable `tool_servers` lists, or where it is empty those
 /// that the assistants use.
@@ -96,11 +102,26 @@ pub async fn pass<P: Platform>(
         )
     })?;
     let (mut parts, body) = response.into_parts();
+    let length =
+        crate::http::read::header(&parts.headers, "content-length").and_then(|text| text.parse().ok());
+    if exchange.parts.method != Method::HEAD && length.is_some_and(|length: u64| length > MAX_ANSWER) {
+        return Err(Problem::new(
+            Kind::ToolAnswerTooLarge,
+            format!("The answer of the tool server `{server}` is {TOO_LARGE}; ask it for less at a time."),
+        )
+        .with("limit_bytes", MAX_ANSWER));
+    }
     for name in KEPT_BACK {
         parts.headers.remove(name);
     }
     strip_ours(&mut parts.headers);
-    Ok(Response::from_parts(parts, Body::Passed(Box::pin(Failing(body)))))
+    Ok(Response::from_parts(
+        parts,
+        Body::Passed(Box::pin(Bounded {
+            body,
+            left: MAX_ANSWER,
+        })),
+    ))
 }
 
 fn outgoing(
@@ -158,10 +179,16 @@ fn strip_ours(headers: &mut HeaderMap) {
     }
 }
 
-/// Somebody else's body, with its errors as ours.
-struct Failing<B>(B);
+const TOO_LARGE: &str = "larger than the 8 MiB that are passed on";
 
-impl<B> http_body::Body for Failing<B>
+/// Somebody else's body, with its errors as ours, and only so much of it. What turns out too large breaks off: that it
+/// is complete could not be told otherwise.
+struct Bounded<B> {
+    body: B,
+    left: u64,
+}
+
+impl<B> http_body::Body for Bounded<B>
 where
     B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
 {
@@ -169,19 +196,32 @@ where
     type Error = BoxError;
 
     fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
-        std::pin::Pin::new(&mut self.get_mut().0)
-            .poll_frame(cx)
-            .map_err(|error| error.to_string().into())
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let frame = match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.to_string().into()))),
+            Some(Ok(frame)) => frame,
+        };
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match this.left.checked_sub(length) {
+            Some(left) => {
+                this.left = left;
+                Poll::Ready(Some(Ok(frame)))
+            }
+            None => Poll::Ready(Some(Err(
+                format!("the tool server's answer is {TOO_LARGE}").into()
+            ))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.0.size_hint()
+        self.body.size_hint()
     }
 }

@@ -23,6 +23,24 @@ pub enum Route<'a> {
     DeleteSession(&'a str),
     /// `/v1/sessions/{id}/turns`: a turn of that session.
     NextTurn(&'a str),
+    /// `/v1/sessions/{id}/turns/{turn}`: how far it is.
+    Turn(&'a str, &'a str),
+    /// `/v1/sessions/{id}/turns/{turn}/events`: what happens in it.
+    Events(&'a str, &'a str),
+    /// `/v1/sessions/{id}/turns/{turn}/stop`.
+    Stop(&'a str, &'a str),
+    /// `/v1/sessions/{id}/gates/{gate}`: a decision of the session's user.
+    Gate(&'a str, &'a str),
+    /// `/v1/sessions/{id}/audit`.
+    Audit(&'a str),
+    /// `/v1/sessions/{id}/undo`.
+    Undo(&'a str),
+    /// `/v1/sessions/{id}/fork`.
+    Fork(&'a str),
+    /// `/v1/approvals`: what waits for the caller's roles.
+    Approvals,
+    /// `/v1/approvals/{approval}`: a decision of somebody else than the session's user.
+    Approval(&'a str),
     /// `/v1/chat/completions`.
     Completions,
     /// `/v1/models`.
@@ -36,6 +54,8 @@ pub enum Route<'a> {
         /// Its path, with the slash.
         path: &'a str,
     },
+    /// `/internal/tick`: what is to be done from time to time.
+    Tick,
 }
 
 /// Why a request leads nowhere.
@@ -89,7 +109,7 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Nowhere> {
             _ => Err(Nowhere::NotFound),
         };
     }
-    let mut segments = [""; 5];
+    let mut segments = [""; 6];
     let mut count = 0;
     for segment in path.strip_prefix('/').ok_or(Nowhere::NotFound)?.split('/') {
         *segments.get_mut(count).ok_or(Nowhere::NotFound)? = segment;
@@ -110,10 +130,23 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Nowhere> {
             Method::DELETE => Ok(Route::DeleteSession(id)),
             _ => Err(Nowhere::Method("GET, HEAD, DELETE")),
         },
-        ["v1", "sessions", id, "turns"] if !id.is_empty() => post(Route::NextTurn(id)),
+        ["v1", "sessions", id, rest @ ..] if !id.is_empty() => match rest {
+            ["turns"] => post(Route::NextTurn(id)),
+            ["turns", turn] if !turn.is_empty() => get(Route::Turn(id, turn)),
+            ["turns", turn, "events"] if !turn.is_empty() => get(Route::Events(id, turn)),
+            ["turns", turn, "stop"] if !turn.is_empty() => post(Route::Stop(id, turn)),
+            ["gates", gate] if !gate.is_empty() => post(Route::Gate(id, gate)),
+            ["audit"] => get(Route::Audit(id)),
+            ["undo"] => post(Route::Undo(id)),
+            ["fork"] => post(Route::Fork(id)),
+            _ => Err(Nowhere::NotFound),
+        },
+        ["v1", "approvals"] => get(Route::Approvals),
+        ["v1", "approvals", id] if !id.is_empty() => post(Route::Approval(id)),
         ["v1", "chat", "completions"] => post(Route::Completions),
         ["v1", "models"] => get(Route::Models),
         ["v1", "models", id] if !id.is_empty() => get(Route::Model(id)),
+        ["internal", "tick"] => post(Route::Tick),
         _ => Err(Nowhere::NotFound),
     }
 }
@@ -154,6 +187,20 @@ mod tests {
             (Method::GET, "/v1/sessions/s", Route::Session("s")),
             (Method::DELETE, "/v1/sessions/s", Route::DeleteSession("s")),
             (Method::POST, "/v1/sessions/s/turns", Route::NextTurn("s")),
+            (Method::GET, "/v1/sessions/s/turns/t", Route::Turn("s", "t")),
+            (
+                Method::GET,
+                "/v1/sessions/s/turns/t/events",
+                Route::Events("s", "t"),
+            ),
+            (Method::POST, "/v1/sessions/s/turns/t/stop", Route::Stop("s", "t")),
+            (Method::POST, "/v1/sessions/s/gates/g", Route::Gate("s", "g")),
+            (Method::GET, "/v1/sessions/s/audit", Route::Audit("s")),
+            (Method::POST, "/v1/sessions/s/undo", Route::Undo("s")),
+            (Method::POST, "/v1/sessions/s/fork", Route::Fork("s")),
+            (Method::GET, "/v1/approvals", Route::Approvals),
+            (Method::POST, "/v1/approvals/a", Route::Approval("a")),
+            (Method::POST, "/internal/tick", Route::Tick),
             (Method::POST, "/v1/chat/completions", Route::Completions),
             (Method::GET, "/v1/models", Route::Models),
             (Method::GET, "/v1/models/tasks", Route::Model("tasks")),
@@ -188,6 +235,13 @@ mod tests {
             "/v1/",
             "/v1/sessions/",
             "/v1/sessions//turns",
+            "/v1/sessions/s/turns/",
+            "/v1/sessions/s/turns//events",
+            "/v1/sessions/s/turns/t/events/1",
+            "/v1/sessions/s/gates/",
+            "/v1/sessions/s/else",
+            "/v1/approvals/",
+            "/internal",
             "/api/",
             "/api",
             "/v1/a/b/c/d/e",
@@ -204,6 +258,8 @@ mod tests {
             (Method::GET, "/v1/chat/completions", "POST"),
             (Method::GET, "/v1/assistants/tasks/turns", "POST"),
             (Method::PUT, "/v1/sessions/s", "GET, HEAD, DELETE"),
+            (Method::POST, "/v1/sessions/s/turns/t/events", "GET, HEAD"),
+            (Method::GET, "/v1/sessions/s/undo", "POST"),
         ] {
             assert_eq!(
                 find(&method, path),

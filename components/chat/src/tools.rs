@@ -4,6 +4,7 @@
 //! says so. A tool's annotations become its effect class; what is missing counts as the worst case.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyturn_engine::Assistant;
@@ -15,6 +16,7 @@ use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transpo
 use anyturn_mcp::{Annotations, CallResult, Implementation, Tool};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::platform::{Platform, SendError};
@@ -41,6 +43,10 @@ pub fn internal(server: &str, path: &str) -> String {
     format!("http://{server}.spin.internal{path}")
 }
 
+/// What cannot stand in a header as it is, or would be taken for something else there: it is percent-encoded, and so is
+/// all that is not ASCII. Tool servers undo that.
+const ENCODED: AsciiSet = CONTROLS.add(b' ').add(b'%').add(b',');
+
 /// Puts who is asking into the headers of a request to a tool.
 pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
     let Caller {
@@ -49,13 +55,16 @@ pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
         session,
         timezone,
     } = caller;
+    let encoded = |text: &str| utf8_percent_encode(text, &ENCODED).to_string();
+    let roles: Vec<_> = roles.iter().map(|role| encoded(role)).collect();
     for (name, value) in [
-        (USER, user.as_str()),
-        (ROLES, &roles.join(",")),
-        (SESSION, session.as_str()),
-        (TIMEZONE, timezone.as_deref().unwrap_or_default()),
+        (USER, encoded(user)),
+        (ROLES, roles.join(",")),
+        (SESSION, encoded(session)),
+        (TIMEZONE, encoded(timezone.as_deref().unwrap_or_default())),
     ] {
-        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_str(value)) {
+        // What was encoded can be in a header.
+        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_str(&value)) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
@@ -65,8 +74,8 @@ pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
 #[derive(Clone)]
 pub struct Servers<P> {
     platform: P,
-    /// Servers elsewhere that may know who is asking.
-    told: Rc<RefCell<Vec<String>>>,
+    /// Servers elsewhere that assistants use, and whether they may know who is asking.
+    told: Rc<RefCell<BTreeMap<String, bool>>>,
     /// What tools want repeated in headers, known from listing them.
     mirrored: Rc<RefCell<Vec<Mirrored>>>,
 }
@@ -87,13 +96,14 @@ impl<P: Platform> Servers<P> {
         }
     }
 
-    /// Takes over which servers elsewhere an assistant tells who is asking.
+    /// Takes over which servers elsewhere an assistant tells who is asking. Where turns of several assistants run at
+    /// the same time, a server that one of them does not tell is told by none.
     pub fn allow(&self, assistant: &Assistant) {
-        let told = assistant
-            .tools
-            .iter()
-            .filter(|source| source.external && source.forward_user);
-        *self.told.borrow_mut() = told.map(|source| source.server.clone()).collect();
+        let mut told = self.told.borrow_mut();
+        for source in assistant.tools.iter().filter(|source| source.external) {
+            let may = told.entry(source.server.clone()).or_insert(true);
+            *may &= source.forward_user;
+        }
     }
 
     fn client(&self, server: &str, caller: &Caller) -> Result<Client, ToolError> {
@@ -107,7 +117,7 @@ impl<P: Platform> Servers<P> {
             .parse()
             .map_err(|_| ToolError::NotRun(format!("`{server}` is no address of a tool server")))?;
         let mut client = Client::new(US, address);
-        if !external || self.told.borrow().iter().any(|told| told == server) {
+        if !external || self.told.borrow().get(server) == Some(&true) {
             let mut headers = HeaderMap::new();
             put_caller(&mut headers, caller);
             for (name, value) in headers.drain() {
@@ -299,5 +309,30 @@ where
         std::pin::Pin::new(&mut self.get_mut().0)
             .poll_frame(cx)
             .map_err(|error| SendError::Unknown(format!("the answer broke off: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_who_is_asking_is_lost_in_a_header() {
+        let mut headers = HeaderMap::new();
+        let caller = Caller {
+            user: "J\u{f6}rg%41".to_owned(),
+            roles: vec!["editor".to_owned(), "a,b".to_owned()],
+            session: "my talk\n\u{1f98a}".to_owned(),
+            timezone: Some("Europe/Berlin".to_owned()),
+        };
+        put_caller(&mut headers, &caller);
+        for (name, value) in [
+            (USER, "J%C3%B6rg%2541"),
+            (ROLES, "editor,a%2Cb"),
+            (SESSION, "my%20talk%0A%F0%9F%A6%8A"),
+            (TIMEZONE, "Europe/Berlin"),
+        ] {
+            assert_eq!(headers[name], value);
+        }
     }
 }

@@ -1,29 +1,41 @@
-//! Runs a turn for either dialect: as one answer, or as a stream that begins when the turn does.
+//! Runs what takes a while, for either dialect: as one answer, or as a stream that begins when there is something to
+//! tell.
 //!
-//! A streamed turn runs in a task of its own and tells what happens through a channel. What goes wrong before it has
-//! begun is an ordinary answer with its status; what goes wrong later is the stream's last event. A client that goes
-//! away closes the channel, which the turn does not notice.
+//! That is a turn, undoing (a turn of its own), and listening to a turn that was begun elsewhere. A stream's work runs
+//! in a task of its own and tells what happens through a channel. What goes wrong before there is anything to tell is
+//! an ordinary answer with its status; what goes wrong later is the stream's last event. A client that goes away closes
+//! the channel, which the turn does not notice.
 
-use std::cell::RefCell;
+pub mod problem;
+mod telling;
+
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 
-use anyturn_engine::port::{Environment, Sink};
+use anyturn_engine::port::Environment;
 use anyturn_engine::{
-    Assistant, Engine, Event, EventKind, SessionTarget, Settings, Turn, TurnError, TurnRequest, session_index,
+    Assistant, DecideOutcome, DecideRequest, Engine, Event, EventId, EventKind, SessionTarget, Settings,
+    Stopping, Swept, Turn, TurnError, TurnRequest, UndoRequest, session_index,
 };
 use anyturn_state::{Store, Write};
 use futures::channel::oneshot;
+use futures::future::{Either, select};
+use http::StatusCode;
 
-use crate::assistants::{self, Files};
-use crate::exchange::{Caller, Exchange, sentence};
+use crate::assistants::Files;
+use crate::exchange::{Caller, Exchange};
 use crate::http::{Kind, Problem, Response, respond, sse};
 use crate::platform::Platform;
 use crate::tools::Servers;
+use telling::{Telling, Ticking};
 
 /// The engine over a platform's ports.
 pub type PlatformEngine<P> =
     Engine<<P as Platform>::Store, <P as Platform>::Model, Servers<P>, <P as Platform>::Environment>;
+
+/// The shortest and the longest lease that can be configured, in milliseconds.
+const LEASE: std::ops::RangeInclusive<u64> = 500..=600_000;
 
 /// Somebody who writes a turn down in a dialect.
 pub trait Writer: 'static {
@@ -32,6 +44,9 @@ pub trait Writer: 'static {
 
     /// Whether the answer begins with this event: from then on its status cannot change.
     fn begins(&self, event: &EventKind) -> bool;
+
+    /// Milliseconds after which the answer begins although nothing has happened; none where it never does.
+    fn patience(&self) -> Option<u64>;
 
     /// What is left to say when the turn has ended: the end itself, if no event has told it.
     fn end(&mut self, turn: &Turn) -> String;
@@ -43,23 +58,147 @@ pub trait Writer: 'static {
     fn refuse(&self, turn: &Turn) -> Option<Problem>;
 }
 
-/// A platform's engine.
-pub fn engine<P: Platform>(platform: &P, servers: Servers<P>) -> PlatformEngine<P> {
+/// A platform's engine, for what takes no lease.
+pub fn engine<P: Platform>(platform: &P) -> PlatformEngine<P> {
+    configured(platform, Servers::new(platform), Settings::default())
+}
+
+fn configured<P: Platform>(platform: &P, servers: Servers<P>, settings: Settings) -> PlatformEngine<P> {
     Engine::new(
         platform.store().clone(),
         platform.model().clone(),
         servers,
         platform.environment().clone(),
-        Settings::default(),
+        settings,
     )
 }
 
-/// A turn that was counted and may begin.
-pub struct Admitted<P> {
+/// The engine as it is configured, with what it loads assistants by.
+pub struct Configured<P: Platform> {
+    engine: PlatformEngine<P>,
+    loading: Loading<P>,
+}
+
+impl<P: Platform> Configured<P> {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// When it is wrong.
+    pub async fn read(exchange: &Exchange<'_, P>, files: Files<P>) -> Result<Self, Problem> {
+        let text = exchange.variable("turn_lease_ms").await?;
+        let mut settings = Settings::default();
+        if !text.trim().is_empty() {
+            let lease = text.trim().parse().ok().filter(|lease| LEASE.contains(lease));
+            settings.lease = lease.ok_or_else(|| {
+                let detail = format!(
+                    "The variable `turn_lease_ms` is `{text}`; it must be a whole number from {} to {}.",
+                    LEASE.start(),
+                    LEASE.end()
+                );
+                Problem::new(Kind::Misconfigured, detail).with("variable", "turn_lease_ms")
+            })?;
+        }
+        let servers = Servers::new(exchange.platform);
+        Ok(Self {
+            engine: configured(exchange.platform, servers.clone(), settings),
+            loading: Loading { files, servers },
+        })
+    }
+
+    /// Decides a gate, and goes on with its turn.
+    ///
+    /// # Errors
+    /// Why it is not decided.
+    pub async fn decide(&self, request: DecideRequest) -> Result<DecideOutcome, Problem> {
+        let nobody = Telling::default();
+        let deciding = self.engine.decide(&self.loading, request, &nobody);
+        Box::pin(deciding).await.map_err(problem::decision)
+    }
+
+    /// Stops a turn.
+    ///
+    /// # Errors
+    /// Why it is not stopped.
+    pub async fn stop(&self, user: &str, session: &str, turn: &str) -> Result<Stopping, Problem> {
+        let stopping = self.engine.stop(user, session, turn, &self.loading);
+        Box::pin(stopping).await.map_err(problem::turn)
+    }
+
+    /// Goes on with turns that were left behind.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub async fn sweep(&self, limit: u32) -> Result<Swept, Problem> {
+        Ok(Box::pin(self.engine.sweep(&self.loading, limit)).await?)
+    }
+}
+
+/// What takes a while.
+pub enum Work {
+    /// A turn.
+    Turn(TurnRequest),
+    /// Undoing, in a turn of its own.
+    Undo(UndoRequest),
+    /// Listening to a turn.
+    Attach {
+        /// Whose conversation it is.
+        user: String,
+        /// The conversation.
+        session: String,
+        /// The turn.
+        turn: String,
+        /// What the listener has heard last.
+        after: Option<EventId>,
+    },
+}
+
+impl Work {
+    fn session(&self) -> &str {
+        match self {
+            Work::Turn(request) => request.session.id(),
+            Work::Undo(request) => &request.session,
+            Work::Attach { session, .. } => session,
+        }
+    }
+
+    /// What is written into the user's shard before it begins: the session was used, and is to be looked at should
+    /// this instance die.
+    fn writes(&self, now: u64) -> Vec<Write> {
+        match self {
+            Work::Turn(TurnRequest { user, session, .. }) => match session {
+                SessionTarget::New { id } | SessionTarget::Either { id } => {
+                    session_index::touch(user, id, now, true)
+                }
+                SessionTarget::Existing { id } => session_index::touch(user, id, now, false),
+                SessionTarget::Detached { id, .. } => session_index::touch_detached(user, id, now),
+            },
+            Work::Undo(UndoRequest { user, session, .. }) => session_index::touch(user, session, now, false),
+            Work::Attach { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Work that was counted and may begin.
+pub struct Admitted<P: Platform> {
     platform: P,
+    configured: Configured<P>,
+    work: Work,
+}
+
+/// Admits work of a request that was counted before.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub async fn admit_counted<P: Platform>(
+    exchange: &Exchange<'_, P>,
     files: Files<P>,
-    servers: Servers<P>,
-    request: TurnRequest,
+    work: Work,
+) -> Result<Admitted<P>, Problem> {
+    Ok(Admitted {
+        platform: exchange.platform.clone(),
+        configured: Configured::read(exchange, files).await?,
+        work,
+    })
 }
 
 /// Counts the request and lists its session, in one commit on the user's shard.
@@ -70,27 +209,15 @@ pub async fn admit<P: Platform>(
     exchange: &mut Exchange<'_, P>,
     caller: &Caller,
     files: Files<P>,
-    request: TurnRequest,
+    work: Work,
 ) -> Result<Admitted<P>, Problem> {
-    let now = exchange.platform.environment().now();
-    let user = caller.user();
-    let writes = match &request.session {
-        SessionTarget::New { id } | SessionTarget::Either { id } => session_index::touch(user, id, now, true),
-        SessionTarget::Existing { id } => session_index::touch(user, id, now, false),
-        SessionTarget::Detached { id, .. } => session_index::touch_detached(user, id, now),
-    };
-    let counted = exchange.count(caller, writes, Vec::new()).await;
-    let admitted = Admitted {
-        platform: exchange.platform.clone(),
-        servers: Servers::new(exchange.platform),
-        files,
-        request,
-    };
-    match counted {
+    let admitted = admit_counted(exchange, files, work).await?;
+    let writes = admitted.work.writes(exchange.platform.environment().now());
+    match exchange.count(caller, writes, Vec::new()).await {
         Ok(_) => Ok(admitted),
         Err(problem) => {
             if problem.kind == Kind::RateLimited {
-                Listed::of(&admitted.request).remove(&admitted.platform).await;
+                Listed::of(&admitted.work).remove(&admitted.platform).await;
             }
             Err(problem)
         }
@@ -98,7 +225,7 @@ pub async fn admit<P: Platform>(
 }
 
 impl<P: Platform> Admitted<P> {
-    /// Runs the turn to its end.
+    /// Does it to its end.
     ///
     /// # Errors
     /// Why there is no turn.
@@ -106,65 +233,80 @@ impl<P: Platform> Admitted<P> {
         self.drive(&Telling::default()).await
     }
 
-    /// Runs the turn in a task of its own; returns when it has begun.
+    /// Does it in a task of its own; returns when there is something to tell. Where there never is, the answer is 204,
+    /// which also keeps a browser's `EventSource` from asking again.
     ///
     /// # Errors
     /// Why it did not begin.
     pub async fn stream(self, writer: impl Writer) -> Result<Response, Problem> {
-        let clock = Ticking(self.platform.environment().clone());
-        let session = self.request.session.id().to_owned();
-        let (sender, events) = sse::stream(Box::new(clock));
+        let environment = self.platform.environment().clone();
+        let session = self.work.session().to_owned();
+        let patience = writer.patience();
+        let (sender, events) = sse::stream(Box::new(Ticking(environment.clone())));
         let (begun, has_begun) = oneshot::channel();
-        let telling = Telling(RefCell::new(Some(Inner {
-            writer: Box::new(writer),
-            held: String::new(),
-            begun: Some(begun),
-            sender,
-        })));
+        let telling = Rc::new(Telling::new(Box::new(writer), begun, sender));
+        let told = Rc::clone(&telling);
         let platform = self.platform.clone();
         platform.spawn(async move {
-            let outcome = self.drive(&telling).await;
-            if let Some(inner) = telling.0.into_inner() {
-                inner.conclude(outcome);
-            }
+            let outcome = self.drive(&told).await;
+            told.conclude(outcome);
         });
-        match has_begun.await {
-            Ok(Ok(())) => {
-                let mut response = respond::events(events);
-                respond::put_text(&mut response, "anyturn-session", &session);
-                Ok(response)
-            }
-            Ok(Err(problem)) => Err(problem),
-            Err(_) => Err(Problem::new(Kind::Internal, "The turn ended without a word.")),
-        }
+        let begun = match patience {
+            None => has_begun.await,
+            Some(milliseconds) => match select(has_begun, pin!(environment.sleep(milliseconds))).await {
+                Either::Left((begun, _)) => begun,
+                Either::Right(((), has_begun)) => {
+                    telling.begin();
+                    has_begun.await
+                }
+            },
+        };
+        let mut response = match begun {
+            Ok(Ok(true)) => respond::events(events),
+            Ok(Ok(false)) => respond::empty(StatusCode::NO_CONTENT),
+            Ok(Err(problem)) => return Err(problem),
+            Err(_) => return Err(Problem::new(Kind::Internal, "The turn ended without a word.")),
+        };
+        respond::put_text(&mut response, "anyturn-session", &session);
+        Ok(response)
     }
 
-    /// Both ways of running a turn go through here, with one type of sink, so that a component holds the engine once.
+    /// All ways of doing it go through here, with one type of sink, so that a component holds the engine once.
     fn drive<'a>(self, telling: &'a Telling) -> Pin<Box<dyn Future<Output = Result<Turn, Problem>> + 'a>> {
         let Self {
             platform,
-            files,
-            servers,
-            request,
+            configured: Configured { engine, loading },
+            work,
         } = self;
-        let listed = Listed::of(&request);
+        let listed = Listed::of(&work);
         Box::pin(async move {
-            let engine = engine(&platform, servers.clone());
-            match engine.turn(&Loading { files, servers }, request, telling).await {
-                Ok(turn) => Ok(turn),
-                Err(error) => {
-                    // A session that was listed for this turn and never came to be.
-                    if matches!(
-                        error,
-                        TurnError::UnknownAssistant(_)
-                            | TurnError::Assistant(_)
-                            | TurnError::InvalidMessage(_)
-                    ) {
-                        listed.remove(&platform).await;
-                    }
-                    Err(problem(error))
+            let outcome = match work {
+                Work::Turn(request) => engine.turn(&loading, request, telling).await,
+                Work::Undo(request) => {
+                    return engine
+                        .undo(&loading, request, telling)
+                        .await
+                        .map_err(problem::undo);
                 }
+                Work::Attach {
+                    user,
+                    session,
+                    turn,
+                    after,
+                } => {
+                    engine
+                        .attach(&user, &session, &turn, after, &loading, telling)
+                        .await
+                }
+            };
+            // A session that was listed for this turn and never came to be.
+            if let Err(
+                TurnError::UnknownAssistant(_) | TurnError::Assistant(_) | TurnError::InvalidMessage(_),
+            ) = &outcome
+            {
+                listed.remove(&platform).await;
             }
+            outcome.map_err(problem::turn)
         })
     }
 }
@@ -173,11 +315,15 @@ impl<P: Platform> Admitted<P> {
 struct Listed(Option<(String, Write)>);
 
 impl Listed {
-    fn of(request: &TurnRequest) -> Self {
-        Self(match &request.session {
-            SessionTarget::New { id } => Some((
-                anyturn_engine::scope::shard(&request.user),
-                session_index::remove(&request.user, id),
+    fn of(work: &Work) -> Self {
+        Self(match work {
+            Work::Turn(TurnRequest {
+                user,
+                session: SessionTarget::New { id },
+                ..
+            }) => Some((
+                anyturn_engine::scope::shard(user),
+                session_index::remove(user, id),
             )),
             _ => None,
         })
@@ -204,116 +350,4 @@ impl<P: Platform> anyturn_engine::Assistants for Loading<P> {
         self.servers.allow(&assistant);
         Ok(assistant)
     }
-}
-
-/// Tells whoever listens, if anybody does.
-#[derive(Default)]
-struct Telling(RefCell<Option<Inner>>);
-
-struct Inner {
-    writer: Box<dyn Writer>,
-    /// What was written before the answer began.
-    held: String,
-    begun: Option<oneshot::Sender<Result<(), Problem>>>,
-    sender: sse::Sender,
-}
-
-impl Sink for Telling {
-    fn emit(&self, event: Event) {
-        let mut inner = self.0.borrow_mut();
-        let Some(inner) = inner.as_mut() else { return };
-        let begins = inner.begun.is_some() && inner.writer.begins(&event.kind);
-        if let Some(text) = inner.writer.write(&event) {
-            inner.send(text);
-        }
-        if begins {
-            inner.begin();
-        }
-    }
-}
-
-impl Inner {
-    fn send(&mut self, text: String) {
-        if self.begun.is_some() {
-            self.held.push_str(&text);
-        } else if !text.is_empty() {
-            // Whether anybody still listens is no matter.
-            let _ = self.sender.unbounded_send(text);
-        }
-    }
-
-    fn begin(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            let held = std::mem::take(&mut self.held);
-            self.send(held);
-            let _ = begun.send(Ok(()));
-        }
-    }
-
-    fn conclude(mut self, outcome: Result<Turn, Problem>) {
-        let refused = match &outcome {
-            Ok(turn) => self.writer.refuse(turn),
-            Err(problem) => Some(problem.clone()),
-        };
-        if let Some(problem) = refused
-            && let Some(begun) = self.begun.take()
-        {
-            let _ = begun.send(Err(problem));
-            return;
-        }
-        let last = match &outcome {
-            Ok(turn) => self.writer.end(turn),
-            Err(problem) => self.writer.break_off(problem),
-        };
-        self.send(last);
-        self.begin();
-    }
-}
-
-/// The keep-alive's clock.
-struct Ticking<E>(E);
-
-impl<E: Environment + Clone + 'static> sse::Clock for Ticking<E> {
-    fn now(&self) -> u64 {
-        self.0.now()
-    }
-
-    fn sleep(&self, milliseconds: u64) -> Pin<Box<dyn Future<Output = ()>>> {
-        let environment = self.0.clone();
-        Box::pin(async move { environment.sleep(milliseconds).await })
-    }
-}
-
-/// Why there is no turn, in native words.
-#[must_use]
-pub fn problem(error: TurnError) -> Problem {
-    let detail = sentence(&error.to_string());
-    match error {
-        TurnError::UnknownAssistant(name) => assistants::unknown(&name),
-        TurnError::Assistant(error) => assistants::invalid(&error),
-        TurnError::UnknownSession => Problem::new(Kind::UnknownSession, detail),
-        TurnError::SessionExists => Problem::new(Kind::Internal, detail),
-        TurnError::OtherAssistant { assistant } => {
-            Problem::new(Kind::OtherAssistant, detail).with("assistant", assistant)
-        }
-        TurnError::Busy { turn, retry_after } | TurnError::StillRunning { turn, retry_after } => {
-            Problem::new(Kind::TurnRunning, detail)
-                .with("turn", turn)
-                .header(http::header::RETRY_AFTER, seconds(retry_after))
-        }
-        TurnError::UnknownTurn => Problem::new(Kind::UnknownSession, detail),
-        TurnError::LaterVersion(_) => Problem::new(Kind::StoreUnavailable, detail),
-        TurnError::KeyReused => Problem::new(Kind::IdempotencyMismatch, detail),
-        TurnError::InvalidMessage(_) => Problem::message("/message", detail),
-        TurnError::Store(error) => error.into(),
-        TurnError::Fenced { turn } => Problem::new(Kind::TurnRunning, detail)
-            .with("turn", turn)
-            .header(http::header::RETRY_AFTER, "1"),
-    }
-}
-
-/// Milliseconds as whole seconds, at least one.
-#[must_use]
-pub fn seconds(milliseconds: u64) -> String {
-    milliseconds.div_ceil(1000).max(1).to_string()
 }

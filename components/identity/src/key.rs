@@ -76,6 +76,13 @@ pub(crate) fn find<'a>(keys: &'a [ApiKey], key: &str) -> Option<&'a ApiKey> {
     found
 }
 
+/// Whether somebody shows the right secret. Takes the same time for every wrong one.
+#[must_use]
+pub fn same_secret(presented: &str, secret: &str) -> bool {
+    let digest = |text: &str| CtOutput::<Sha256>::new(Sha256::digest(text.as_bytes()));
+    digest(presented) == digest(secret)
+}
+
 /// A key that was just made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewKey {
@@ -133,6 +140,14 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_the_same_only_as_itself() {
+        assert!(same_secret("tick-1", "tick-1"));
+        for other in ["", "tick-", "tick-2", "TICK-1", "tick-1 "] {
+            assert!(!same_secret(other, "tick-1"), "{other}");
+        }
+    }
 
     #[test]
     fn a_new_key_is_found_by_its_entry() {

@@ -29,7 +29,7 @@ mod user;
 
 pub use config::{Config, ConfigError, Mode, Variables};
 pub use jwt::{JwtVerifier, TokenError};
-pub use key::{ApiKey, NewKey, new_key};
+pub use key::{ApiKey, NewKey, new_key, same_secret};
 pub use rate::{RateLimit, Verdict};
 pub use user::{Identity, InvalidUser, User};
 

@@ -37,8 +37,26 @@ pub enum Kind {
     UnknownSession,
     /// No such tool server, or none that may be reached.
     UnknownTool,
+    /// No such turn in the session, or too long ago.
+    UnknownTurn,
+    /// No such gate that the caller may decide.
+    UnknownGate,
     /// Another turn is running.
     TurnRunning,
+    /// The turn has ended, and what is asked for needs one that has not.
+    TurnFinished,
+    /// The turn has not ended, and what is asked for needs one that has.
+    TurnUnfinished,
+    /// The gate was decided in another way, or has expired.
+    GateDecided,
+    /// It is somebody else's to decide.
+    NotAllowed,
+    /// There is nothing that can be undone.
+    NothingToUndo,
+    /// It was done too long ago to be undone.
+    TooLate,
+    /// A later version of anyturn wrote the session.
+    LaterVersion,
     /// The same idempotency key came with another request.
     IdempotencyMismatch,
     /// The session is another assistant's.
@@ -57,6 +75,8 @@ pub enum Kind {
     ModelTimeout,
     /// A tool server cannot be reached.
     ToolUnavailable,
+    /// A tool's answer is larger than is passed on.
+    ToolAnswerTooLarge,
     /// The instance that ran the turn died.
     TurnInterrupted,
     /// Something that must not happen.
@@ -95,6 +115,19 @@ impl Kind {
             Kind::UnknownAssistant => ("unknown-assistant", "There is no such assistant", S::NOT_FOUND),
             Kind::UnknownSession => ("unknown-session", "There is no such session", S::NOT_FOUND),
             Kind::UnknownTool => ("unknown-tool", "There is no such tool server", S::NOT_FOUND),
+            Kind::UnknownTurn => ("unknown-turn", "There is no such turn", S::NOT_FOUND),
+            Kind::UnknownGate => ("unknown-gate", "There is no such gate", S::NOT_FOUND),
+            Kind::TurnFinished => ("turn-finished", "The turn has ended", S::CONFLICT),
+            Kind::TurnUnfinished => ("turn-unfinished", "The turn has not ended", S::CONFLICT),
+            Kind::GateDecided => ("gate-decided", "The gate is decided already", S::CONFLICT),
+            Kind::NotAllowed => ("not-allowed", "This is somebody else's to decide", S::FORBIDDEN),
+            Kind::NothingToUndo => (
+                "nothing-to-undo",
+                "There is nothing that can be undone",
+                S::CONFLICT,
+            ),
+            Kind::TooLate => ("too-late", "It is too late to undo this", S::CONFLICT),
+            Kind::LaterVersion => ("later-version", "A later version wrote this session", S::CONFLICT),
             Kind::TurnRunning => (
                 "turn-running",
                 "Another turn of the session is running",
@@ -139,6 +172,11 @@ impl Kind {
             Kind::ToolUnavailable => (
                 "tool-unavailable",
                 "The tool server cannot be reached",
+                S::BAD_GATEWAY,
+            ),
+            Kind::ToolAnswerTooLarge => (
+                "tool-answer-too-large",
+                "The tool server's answer is too large",
                 S::BAD_GATEWAY,
             ),
             Kind::TurnInterrupted => (

@@ -1,22 +1,37 @@
 //! The native API: turns, sessions, assistants, in words of our own.
 
 pub mod assistants;
+pub mod fork;
+pub mod gates;
+pub mod listen;
 pub mod request;
 pub mod sessions;
 pub mod turns;
+pub mod undo;
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
-use crate::http::Problem;
+use crate::http::{Problem, read};
+
+/// A parameter of the query as it was written; `None` when it is not there.
+fn raw_parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let mut pairs = query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    pairs.find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// A text in the query; `None` when it is not there.
+fn parameter_text<'a>(query: Option<&'a str>, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+    let value = raw_parameter(query, name).filter(|value| !value.is_empty());
+    value.map(read::decoded).transpose()
+}
 
 /// A number in the query; `None` when it is not there.
 fn parameter<T: FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, Problem> {
-    let value = query
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value));
-    value
+    raw_parameter(query, name)
         .map(|value| {
             value.parse().map_err(|_| {
                 let mut problem = Problem::at(

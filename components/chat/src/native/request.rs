@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyturn_engine::OnBusy;
 use anyturn_engine::port::{ModelOptions, Part};
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
@@ -29,6 +30,35 @@ pub struct TurnBody {
     /// What the answer should look like, where the assistant's own choice does not fit.
     #[serde(default)]
     pub options: OptionsBody,
+    /// What happens if another turn of the session is running; the assistant's own policy without it.
+    #[serde(default)]
+    pub on_busy: Option<OnBusyBody>,
+}
+
+/// What happens to a message while another one of the session is answered.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnBusyBody {
+    /// It is refused with 409.
+    Reject,
+    /// It is answered when those before it are.
+    Enqueue,
+    /// The running turn is stopped, then it is answered. What was said and done until then stands.
+    Interrupt,
+    /// The running turn is stopped, what it did is undone as far as it can be, and then it is answered.
+    Rollback,
+}
+
+impl From<OnBusyBody> for OnBusy {
+    fn from(body: OnBusyBody) -> Self {
+        match body {
+            OnBusyBody::Reject => OnBusy::Reject,
+            OnBusyBody::Enqueue => OnBusy::Enqueue,
+            OnBusyBody::Interrupt => OnBusy::Interrupt,
+            OnBusyBody::Rollback => OnBusy::Rollback,
+        }
+    }
 }
 
 /// What the user says.
@@ -112,6 +142,8 @@ pub struct CheckedTurn {
     pub timezone: Option<String>,
     /// What the answer should look like.
     pub options: ModelOptions,
+    /// What happens if another turn is running.
+    pub on_busy: Option<OnBusy>,
 }
 
 impl TurnBody {
@@ -125,8 +157,36 @@ impl TurnBody {
             title,
             timezone,
             options,
+            on_busy,
         } = self;
-        let message = match message {
+        let message = message.check()?;
+        if title
+            .as_ref()
+            .is_some_and(|title| title.chars().count() > MAX_TITLE)
+        {
+            return Err(Problem::at(
+                "/title",
+                format!("A title has at most {MAX_TITLE} characters."),
+            ));
+        }
+        check_timezone(timezone.as_deref())?;
+        Ok(CheckedTurn {
+            message,
+            title: title.filter(|title| !title.trim().is_empty()),
+            timezone,
+            options: options.check()?,
+            on_busy: on_busy.map(OnBusy::from),
+        })
+    }
+}
+
+impl MessageBody {
+    /// The message in parts.
+    ///
+    /// # Errors
+    /// The first part that is wrong.
+    pub fn check(self) -> Result<Vec<Part>, Problem> {
+        let message = match self {
             MessageBody::Text(text) => vec![message::text(text)],
             MessageBody::Parts(parts) => parts
                 .into_iter()
@@ -141,29 +201,25 @@ impl TurnBody {
         if message::is_empty(&message) {
             return Err(Problem::message("/message", "The message is empty."));
         }
-        if title
-            .as_ref()
-            .is_some_and(|title| title.chars().count() > MAX_TITLE)
-        {
-            return Err(Problem::at(
-                "/title",
-                format!("A title has at most {MAX_TITLE} characters."),
-            ));
-        }
-        if let Some(name) = timezone.as_deref() {
-            timezone::check(name).map_err(|reason| Problem::at("/timezone", reason))?;
-        }
-        Ok(CheckedTurn {
-            message,
-            title: title.filter(|title| !title.trim().is_empty()),
-            timezone,
-            options: options.check()?,
-        })
+        Ok(message)
     }
 }
 
+/// Checks the field `timezone`.
+///
+/// # Errors
+/// When there is no such zone.
+pub fn check_timezone(name: Option<&str>) -> Result<(), Problem> {
+    name.map_or(Ok(()), timezone::check)
+        .map_err(|reason| Problem::at("/timezone", reason))
+}
+
 impl OptionsBody {
-    fn check(self) -> Result<ModelOptions, Problem> {
+    /// Checks what the types do not say.
+    ///
+    /// # Errors
+    /// The first option that is wrong.
+    pub fn check(self) -> Result<ModelOptions, Problem> {
         let OptionsBody {
             temperature,
             top_p,
@@ -254,12 +310,12 @@ mod tests {
             (
                 r#"[]"#,
                 "",
-                "Invalid length 0, expected struct TurnBody with 4 elements.",
+                "Invalid length 0, expected struct TurnBody with 5 elements.",
             ),
             (
                 r#"{"message": "a", "mesage": "b"}"#,
                 "/mesage",
-                "Unknown field `mesage`, expected one of `message`, `title`, `timezone`, `options`.",
+                "Unknown field `mesage`, expected one of `message`, `title`, `timezone`, `options`, `on_busy`.",
             ),
             (
                 r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#,
@@ -300,6 +356,11 @@ mod tests {
                 r#"{"message": "a", "options": {"stop": ["1","2","3","4","5"]}}"#,
                 "/options/stop",
                 "At most 4 texts can end the answer.",
+            ),
+            (
+                r#"{"message": "a", "on_busy": "wait"}"#,
+                "/on_busy",
+                "Unknown variant `wait`, expected one of `reject`, `enqueue`, `interrupt`, `rollback`.",
             ),
             (&long, "/title", "A title has at most 200 characters."),
         ] {

@@ -10,7 +10,6 @@ use super::{bounded, parameter};
 use crate::exchange::{Caller, Exchange};
 use crate::http::{Kind, Problem, Response, respond};
 use crate::platform::Platform;
-use crate::tools::Servers;
 use crate::turns;
 
 /// A page of sessions, the one used last first.
@@ -78,7 +77,7 @@ pub async fn list<P: Platform>(exchange: &mut Exchange<'_, P>, caller: &Caller) 
     let limit = bounded(query, "limit", 20, 100)?;
     let offset = parameter(query, "offset")?.unwrap_or(0);
     exchange.count(caller, Vec::new(), Vec::new()).await?;
-    let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
+    let engine = turns::engine(exchange.platform);
     let (heads, next_offset) = engine.sessions(caller.user(), offset, limit).await?;
     let data = heads.into_iter().map(summary).collect();
     Ok(respond::json(StatusCode::OK, &SessionList { data, next_offset }))
@@ -99,7 +98,7 @@ pub async fn read<P: Platform>(
         limit: bounded(query, "limit", 50, 100)?,
     };
     exchange.count(caller, Vec::new(), Vec::new()).await?;
-    let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
+    let engine = turns::engine(exchange.platform);
     let session = engine
         .session(caller.user(), id, page)
         .await?
@@ -119,7 +118,7 @@ pub async fn delete<P: Platform>(
     exchange
         .count(caller, vec![session_index::remove(caller.user(), id)], Vec::new())
         .await?;
-    let engine = turns::engine(exchange.platform, Servers::new(exchange.platform));
+    let engine = turns::engine(exchange.platform);
     if engine.delete_session(caller.user(), id).await? {
         Ok(respond::empty(StatusCode::NO_CONTENT))
     } else {
@@ -127,7 +126,8 @@ pub async fn delete<P: Platform>(
     }
 }
 
-fn unknown() -> Problem {
+/// No such session.
+pub(super) fn unknown() -> Problem {
     Problem::new(
         Kind::UnknownSession,
         "There is no such session; it may have expired.",

@@ -1,6 +1,6 @@
 //! Turns in native words: `POST /v1/assistants/{assistant}/turns` and `POST /v1/sessions/{id}/turns`.
 
-use anyturn_engine::{Event, EventKind, SessionTarget, Turn, TurnRequest, TurnState};
+use anyturn_engine::{Event, EventId, EventKind, SessionTarget, Turn, TurnRequest, TurnState};
 use anyturn_engine::{Failure, FailureKind};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -10,12 +10,16 @@ use crate::assistants::Files;
 use crate::exchange::{Caller, Exchange};
 use crate::http::{Kind, Problem, Response, read, respond, sse};
 use crate::platform::Platform;
-use crate::turns::{self, Writer, seconds};
+use crate::turns::problem::seconds;
+use crate::turns::{self, Admitted, Work, Writer};
 
 /// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
 /// The longest id of a session, in bytes.
 pub const MAX_SESSION: usize = 255;
+/// Milliseconds after which a stream begins although nothing has happened yet, so that nobody in between takes the
+/// server for dead.
+const PATIENCE: u64 = 1_000;
 
 /// Which session a turn is for.
 #[derive(Clone, Copy)]
@@ -44,17 +48,18 @@ pub async fn answer<P: Platform>(
         title,
         timezone,
         options,
+        on_busy,
     } = read::json::<TurnBody>(body)?.check()?;
     let (assistant, session) = match target {
         Target::Assistant(name) => {
             files.read(name)?;
-            let engine = turns::engine(exchange.platform, crate::tools::Servers::new(exchange.platform));
+            let engine = turns::engine(exchange.platform);
             let id = engine.new_session_id(caller.user(), idempotency_key.as_deref());
             (Some(name.to_owned()), SessionTarget::New { id })
         }
         // No session has such an id; the engine would call the request invalid.
         Target::Session(id) if id.len() > MAX_SESSION => {
-            return Err(turns::problem(anyturn_engine::TurnError::UnknownSession));
+            return Err(super::sessions::unknown());
         }
         Target::Session(id) => (None, SessionTarget::Existing { id: id.to_owned() }),
     };
@@ -68,18 +73,62 @@ pub async fn answer<P: Platform>(
         title,
         timezone,
         options,
-        on_busy: None,
+        on_busy,
     };
-    let admitted = turns::admit(exchange, caller, files, request).await?;
+    run(exchange, caller, files, Work::Turn(request)).await
+}
+
+/// Admits what takes a while, and answers it.
+///
+/// # Errors
+/// Why there is no turn.
+pub async fn run<P: Platform>(
+    exchange: &mut Exchange<'_, P>,
+    caller: &Caller,
+    files: Files<P>,
+    work: Work,
+) -> Result<Response, Problem> {
+    let after = last_event_id(exchange)?;
+    let admitted = turns::admit(exchange, caller, files, work).await?;
+    answered(exchange, admitted, after).await
+}
+
+/// Answers what was admitted, as JSON or as a stream of the events after one.
+///
+/// # Errors
+/// Why there is no turn.
+pub async fn answered<P: Platform>(
+    exchange: &Exchange<'_, P>,
+    admitted: Admitted<P>,
+    after: Option<EventId>,
+) -> Result<Response, Problem> {
     if read::wants_events(&exchange.parts.headers) {
-        admitted
-            .stream(NativeWriter {
-                request_id: exchange.request_id.clone(),
-            })
-            .await
+        let request_id = exchange.request_id.clone();
+        admitted.stream(NativeWriter { request_id, after }).await
     } else {
         Ok(json(&admitted.run().await?))
     }
+}
+
+/// The event that a listener has heard last, by the `Last-Event-ID` header (WHATWG HTML, section 9.2.4).
+///
+/// # Errors
+/// When it is no event's id.
+pub fn last_event_id<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Option<EventId>, Problem> {
+    let given = exchange.parts.headers.get("last-event-id");
+    given
+        .filter(|id| !id.is_empty())
+        .map(|id| {
+            let text = String::from_utf8_lossy(id.as_bytes());
+            text.parse().map_err(|error: anyturn_engine::NoEventId| {
+                Problem::new(
+                    Kind::InvalidHeader,
+                    format!("The last event's id is `{text}`; {error}."),
+                )
+                .with("header", "last-event-id")
+            })
+        })
+        .transpose()
 }
 
 /// The `Idempotency-Key` header.
@@ -100,6 +149,7 @@ pub fn idempotency_key<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Option
     }
 }
 
+/// A turn that has ended, with the status of how it did.
 fn json(turn: &Turn) -> Response {
     let status = match (turn.state, &turn.error) {
         (TurnState::Failed, Some(failure)) => failure_kind(failure.kind).status(),
@@ -152,12 +202,21 @@ pub fn retry_after(failure: &Failure) -> Option<String> {
 }
 
 /// Native events: each with an id, so that a client can tell what it has.
-struct NativeWriter {
-    request_id: String,
+pub struct NativeWriter {
+    /// Names the request in what goes wrong.
+    pub request_id: String,
+    /// What the client has heard last; it is not told again what it has.
+    pub after: Option<EventId>,
 }
 
 impl Writer for NativeWriter {
     fn write(&mut self, event: &Event) -> Option<String> {
+        if let Some(after) = &self.after
+            && event.id.turn == after.turn
+            && event.id <= *after
+        {
+            return None;
+        }
         // All keys are strings, so this cannot fail.
         let data = serde_json::to_string(&event.kind).unwrap_or_default();
         Some(sse::event(&event.id.to_string(), event.kind.name(), &data))
@@ -165,6 +224,10 @@ impl Writer for NativeWriter {
 
     fn begins(&self, _: &EventKind) -> bool {
         true
+    }
+
+    fn patience(&self) -> Option<u64> {
+        Some(PATIENCE)
     }
 
     fn end(&mut self, _: &Turn) -> String {

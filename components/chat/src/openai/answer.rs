@@ -4,6 +4,8 @@ use anyturn_engine::Turn;
 use anyturn_engine::port::Usage;
 use serde::Serialize;
 
+use super::waiting;
+
 /// A completion.
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -17,7 +19,7 @@ pub struct ChatCompletion<'a> {
     /// The assistant's name.
     pub model: &'a str,
     /// Exactly one.
-    pub choices: [Choice<'a>; 1],
+    pub choices: [Choice; 1],
     /// Tokens of all model calls of the turn.
     pub usage: TokenUsage,
 }
@@ -25,11 +27,11 @@ pub struct ChatCompletion<'a> {
 /// An answer.
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-pub struct Choice<'a> {
+pub struct Choice {
     /// 0.
     pub index: u32,
     /// What the assistant says.
-    pub message: AnswerMessage<'a>,
+    pub message: AnswerMessage,
     /// Always null.
     pub logprobs: Option<()>,
     /// `stop`.
@@ -39,11 +41,11 @@ pub struct Choice<'a> {
 /// What the assistant says.
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-pub struct AnswerMessage<'a> {
+pub struct AnswerMessage {
     /// `assistant`.
     pub role: &'static str,
     /// The text.
-    pub content: &'a str,
+    pub content: String,
     /// Always null.
     pub refusal: Option<()>,
 }
@@ -93,9 +95,9 @@ pub fn id(turn: &str) -> String {
 }
 
 impl<'a> ChatCompletion<'a> {
-    /// A turn as a completion.
+    /// A turn as a completion. `kept`: whether the server keeps the conversation.
     #[must_use]
-    pub fn new(turn: &'a Turn) -> Self {
+    pub fn new(turn: &'a Turn, kept: bool) -> Self {
         Self {
             id: id(&turn.turn),
             object: "chat.completion",
@@ -105,7 +107,7 @@ impl<'a> ChatCompletion<'a> {
                 index: 0,
                 message: AnswerMessage {
                     role: "assistant",
-                    content: &turn.message.content,
+                    content: waiting::whole(turn, kept),
                     refusal: None,
                 },
                 logprobs: None,

@@ -11,6 +11,7 @@ pub mod error;
 pub mod models;
 pub mod request;
 pub mod stream;
+pub mod waiting;
 
 use anyturn_engine::{SessionTarget, TurnRequest, TurnState};
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use crate::exchange::{Caller, Exchange};
 use crate::http::{Problem, Response, read, respond};
 use crate::native::turns::{idempotency_key, put_names};
 use crate::platform::Platform;
-use crate::turns;
+use crate::turns::{self, Work};
 use request::{ChatCompletionRequest, Conversation, Wanted};
 
 /// The header that names a conversation.
@@ -50,10 +51,11 @@ pub async fn complete<P: Platform>(
         stream,
         include_usage,
     } = wanted;
+    let kept = matches!(conversation, Conversation::Named(_));
     let session = match conversation {
         Conversation::Named(id) => SessionTarget::Either { id },
         Conversation::Whole(history) => {
-            let engine = turns::engine(exchange.platform, crate::tools::Servers::new(exchange.platform));
+            let engine = turns::engine(exchange.platform);
             let id = engine.new_session_id(caller.user(), idempotency_key.as_deref());
             SessionTarget::Detached { id, history }
         }
@@ -70,10 +72,10 @@ pub async fn complete<P: Platform>(
         options,
         on_busy: None,
     };
-    let admitted = turns::admit(exchange, caller, files, request).await?;
+    let admitted = turns::admit(exchange, caller, files, Work::Turn(request)).await?;
     if stream {
         return admitted
-            .stream(stream::ChunkWriter::new(model, include_usage))
+            .stream(stream::ChunkWriter::new(model, include_usage, kept))
             .await
             .map_err(in_messages);
     }
@@ -81,7 +83,7 @@ pub async fn complete<P: Platform>(
     if turn.state == TurnState::Failed {
         return Err(error::failed(&turn));
     }
-    let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn));
+    let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn, kept));
     put_names(&mut response, &turn.session, &turn.turn);
     Ok(response)
 }

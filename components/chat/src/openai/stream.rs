@@ -1,14 +1,15 @@
 //! A chat completion as a client gets it in pieces.
 //!
 //! The stream begins with the first text, not with the turn: until then a model that fails is an ordinary error with
-//! its status, which a client's own retries understand.
+//! its status, which a client's own retries understand. What was told cannot be taken back in this dialect: where another
+//! instance has taken a turn over and its text does not go on from what was told, the stream breaks off.
 
 use anyturn_engine::{Event, EventKind, Turn, TurnState};
 use serde::Serialize;
 
 use super::answer::{TokenUsage, id};
-use super::error;
-use crate::http::{Problem, sse};
+use super::{error, waiting};
+use crate::http::{Kind, Problem, sse};
 use crate::turns::Writer;
 
 /// A piece of a completion.
@@ -62,20 +63,23 @@ pub struct ChunkWriter {
     created: u64,
     model: String,
     include_usage: bool,
-    told: bool,
+    /// Whether the server keeps the conversation.
+    kept: bool,
+    told: String,
     ended: bool,
 }
 
 impl ChunkWriter {
     /// A writer for an assistant's answer.
     #[must_use]
-    pub fn new(model: String, include_usage: bool) -> Self {
+    pub fn new(model: String, include_usage: bool, kept: bool) -> Self {
         Self {
             id: String::new(),
             created: 0,
             model,
             include_usage,
-            told: false,
+            kept,
+            told: String::new(),
             ended: false,
         }
     }
@@ -105,6 +109,31 @@ impl ChunkWriter {
         )
     }
 
+    fn text(&self, text: &str) -> String {
+        let delta = Delta {
+            role: None,
+            content: Some(text),
+        };
+        self.delta(delta, None)
+    }
+
+    /// Tells what of a text has not been told.
+    fn go_on(&mut self, text: &str) -> String {
+        let Some(rest) = text.strip_prefix(self.told.as_str()) else {
+            return self.fail(&Problem::new(
+                Kind::TurnInterrupted,
+                "Another instance has gone on with this turn, and its text is another one; the same idempotency key leads \
+                 to it.",
+            ));
+        };
+        if rest.is_empty() {
+            return String::new();
+        }
+        let told = self.text(rest);
+        self.told.push_str(rest);
+        told
+    }
+
     fn begin(&mut self, turn: &str, created: u64) -> String {
         self.id = id(turn);
         self.created = created / 1000;
@@ -129,14 +158,14 @@ impl ChunkWriter {
             text.push_str(&self.begin(&turn.turn, turn.created_at.0));
         }
         // The turn of an idempotency key that was taken before comes without its pieces.
-        if !self.told && !turn.message.content.is_empty() {
-            text.push_str(&self.delta(
-                Delta {
-                    role: None,
-                    content: Some(&turn.message.content),
-                },
-                None,
-            ));
+        if self.told.is_empty() && !turn.message.content.is_empty() {
+            text.push_str(&self.text(&turn.message.content));
+            self.told.push_str(&turn.message.content);
+        }
+        let waiting = waiting::text(turn, self.kept);
+        if !waiting.is_empty() {
+            let separator = if self.told.is_empty() { "" } else { "\n\n" };
+            text.push_str(&self.text(&format!("{separator}{waiting}")));
         }
         text.push_str(&self.delta(Delta::default(), Some("stop")));
         if self.include_usage {
@@ -155,20 +184,17 @@ impl ChunkWriter {
 
 impl Writer for ChunkWriter {
     fn write(&mut self, event: &Event) -> Option<String> {
+        if self.ended {
+            return None;
+        }
         match &event.kind {
             EventKind::TurnStarted(started) => Some(self.begin(&started.turn, started.created_at.0)),
             EventKind::TextDelta { text } => {
-                self.told = true;
-                Some(self.delta(
-                    Delta {
-                        role: None,
-                        content: Some(text),
-                    },
-                    None,
-                ))
+                self.told.push_str(text);
+                Some(self.text(text))
             }
-            EventKind::TurnResumed { .. }
-            | EventKind::ToolStarted(_)
+            EventKind::TurnResumed { text } => Some(self.go_on(text)),
+            EventKind::ToolStarted(_)
             | EventKind::ToolFinished(_)
             | EventKind::GateOpened(_)
             | EventKind::GateDecided(_)
@@ -185,11 +211,18 @@ impl Writer for ChunkWriter {
         matches!(event, EventKind::TextDelta { .. })
     }
 
+    fn patience(&self) -> Option<u64> {
+        None
+    }
+
     fn end(&mut self, turn: &Turn) -> String {
         self.finish(turn)
     }
 
     fn break_off(&mut self, problem: &Problem) -> String {
+        if self.ended {
+            return String::new();
+        }
         self.fail(problem)
     }
 

@@ -77,6 +77,7 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
         "tags": [
             {"name": "Turns", "description": "Talk to an assistant."},
             {"name": "Sessions", "description": "Conversations that the server keeps."},
+            {"name": "Decisions", "description": "Risky calls that wait for somebody, and undoing what was done."},
             {"name": "Assistants", "description": "Whom one can talk to."},
             {"name": "OpenAI", "description": "The same for clients of OpenAI's Chat Completions."},
             {"name": "Tools", "description": "The tools' own APIs."},
@@ -92,6 +93,7 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
                     "type": "http", "scheme": "bearer",
                     "description": "A JSON Web Token signed with the shared secret (HS256), or an API key (`ak_…`).",
                 },
+                "internal": {"type": "http", "scheme": "bearer", "description": "The variable `internal_secret`."},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "An API key (`ak_…`)."},
             },
         },

@@ -1,5 +1,7 @@
 //! Every route with what it takes and what it answers.
 
+mod ongoing;
+
 use serde_json::{Map, Value, json};
 
 use super::{Schemas, shapes};
@@ -16,10 +18,11 @@ use crate::openai::stream::ChatCompletionChunk;
 /// All paths.
 pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
     let mut paths = Map::new();
-    let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
     let make = Maker {
         problem: schemas.written::<Details<'static>>(),
     };
+    ongoing::add(&make, schemas, &mut paths);
+    let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
 
     add(
         "/v1/assistants",
@@ -31,7 +34,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
             id,
             "Turns",
             summary,
-            vec![place, idempotency_key()],
+            vec![place, idempotency_key(), ongoing::last_event_id()],
             turn_answer(schemas),
             &[400, 401, 404, 409, 413, 415, 422, 429, 500, 503],
         );
@@ -128,10 +131,15 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
 }
 
 const TURN: &str = "With `Accept: text/event-stream` the turn is told as it happens: `turn.started`, `text.delta`, \
-    `tool.started`, `tool.finished`, and at the end `turn.finished` or `turn.failed` with the whole turn. Each event has \
-    an id, `<turn>.<n>`; comments keep the connection alive. What goes wrong before the turn has begun is an ordinary \
-    answer; a stream that cannot go on ends with an event `error`, whose data are problem details. A client that goes \
-    away does not stop the turn.";
+    `tool.started`, `tool.finished`, `gate.opened`, and at the end `turn.finished`, `turn.failed`, `turn.stopped` or \
+    `turn.waiting` with the whole turn. Each event has an id, `<turn>.<epoch>.<n>`, from which any instance goes on \
+    telling (`Last-Event-ID`, with the same idempotency key or at the turn's `events`); comments keep the connection \
+    alive. When another instance has taken the turn over, `turn.resumed` holds the text that takes the place of all \
+    text before it. What goes wrong before the turn has begun is an ordinary answer; a stream that cannot go on ends \
+    with an event `error`, whose data are problem details. A client that goes away does not stop the turn. A turn whose \
+    tool calls need a decision ends for now in the state `waiting`, which is no error (200); its `gates` tell what is to \
+    be decided, and a message that says no more than yes or no decides those that ask for the user's confirmation. A \
+    message that says no more than `undo` undoes what was done last.";
 
 fn openai(make: &Maker, schemas: &mut Schemas, add: &mut impl FnMut(&str, Value) -> Option<Value>) {
     let chunk = schemas.written::<ChatCompletionChunk<'static>>();
@@ -184,7 +192,9 @@ const OPENAI: &str = "`model` is an assistant's name. Tools are the assistant's 
     than `auto` and `none`, formats and modalities other than text, `audio`, `logprobs`, `web_search_options` and messages \
     of tools; ignored is what does not change the meaning of the answer: `user`, `store`, penalties, `logit_bias`, \
     `service_tier`, `parallel_tool_calls`, `reasoning_effort`, `verbosity`, cache and safety keys, and unknown parameters. \
-    A streamed answer begins with the first text, so that a model that fails before is an ordinary error.";
+    A streamed answer begins with the first text, so that a model that fails before is an ordinary error. Where a tool call \
+    needs a confirmation, the answer says what is to be confirmed, and the next message decides it by yes or no; that takes \
+    a conversation that the server keeps.";
 
 /// Makes operations.
 struct Maker {
@@ -228,8 +238,11 @@ fn reason(status: u16) -> &'static str {
     match status {
         400 => "Not JSON, or not valid.",
         401 => "Who is calling is not known.",
+        403 => "It is somebody else's to decide.",
         404 => "There is no such thing for this user.",
-        409 => "Another turn is running, or the session belongs to another assistant.",
+        409 => {
+            "It does not fit how things are by now: another turn is running, the turn has ended, the gate is decided, …"
+        }
         413 => "The body is over 1 MiB.",
         415 => "The body's type is not JSON.",
         422 => "Not valid; a pointer tells where.",
@@ -249,11 +262,15 @@ pub(super) fn answers(schemas: &mut Schemas) -> Map<String, Value> {
         schemas.written::<ErrorBody>(),
     );
     let mut answers = Map::new();
-    for status in [400, 401, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504] {
+    for status in [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504] {
         for (shape, media_type, schema) in [
             ("Problem", "application/problem+json", &problem),
             ("Error", "application/json", &error),
         ] {
+            // No route of OpenAI's is anybody else's to decide.
+            if (shape, status) == ("Error", 403) {
+                continue;
+            }
             let content = json!({media_type: {"schema": schema}});
             answers.insert(
                 format!("{shape}{status}"),
@@ -284,7 +301,7 @@ fn turn_answer(schemas: &mut Schemas) -> (&'static str, Value) {
     });
     (
         "200",
-        json!({"description": "The turn is finished.", "headers": names(), "content": content}),
+        json!({"description": "The turn is finished, was stopped, or waits for decisions.", "headers": names(), "content": content}),
     )
 }
 
@@ -295,8 +312,14 @@ fn events(schemas: &mut Schemas) -> Value {
         "text.delta": schemas.written::<shapes::TextDelta>(),
         "tool.started": schemas.written::<shapes::ToolStarted>(),
         "tool.finished": schemas.written::<shapes::ToolCall>(),
+        "turn.resumed": schemas.written::<shapes::TurnResumed>(),
+        "gate.opened": schemas.written::<shapes::Gate>(),
+        "gate.decided": schemas.written::<shapes::Gate>(),
+        "undo.finished": schemas.written::<shapes::UndoReport>(),
         "turn.finished": schemas.written::<shapes::Turn>(),
         "turn.failed": schemas.written::<shapes::Turn>(),
+        "turn.stopped": schemas.written::<shapes::Turn>(),
+        "turn.waiting": schemas.written::<shapes::Turn>(),
         "error": schemas.written::<Details<'static>>(),
     }})
 }

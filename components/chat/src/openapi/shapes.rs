@@ -1,6 +1,11 @@
 //! What the engine writes into answers, as schemas. The engine knows no schemas; tests hold real answers to these.
 #![allow(dead_code, reason = "only their schemas are used")]
 
+mod decisions;
+
+use decisions::UndoOffer;
+pub(super) use decisions::{ApprovalList, Audit, DecisionTaken, ForkedSession, Gate, UndoReport};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,12 +20,18 @@ pub(super) struct Turn {
     turn: String,
     /// The assistant's name.
     assistant: String,
-    /// How it ended.
+    /// How far it is.
     state: TurnState,
     /// What the assistant said. In a failed turn: what it had said until then.
     message: Reply,
     /// The tools that were called, in their order.
     tool_calls: Vec<ToolCall>,
+    /// The calls that wait for decisions, and those that did. Left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
+    /// What came of it, if it was a turn that undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoReport>,
     /// What all model calls of the turn took.
     usage: Usage,
     /// The model that answered last, as its provider names it; empty when none answered.
@@ -32,14 +43,22 @@ pub(super) struct Turn {
     error: Option<Failure>,
 }
 
-/// How a turn ended.
+/// How far a turn is.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum TurnState {
+    /// It waits for those before it.
+    Queued,
+    /// It has begun and not ended.
+    Running,
     /// The assistant answered.
     Finished,
     /// It did not, or not completely.
     Failed,
+    /// Somebody stopped it. What it had said and done until then stands.
+    Stopped,
+    /// Calls of it wait for decisions; then it goes on.
+    Waiting,
 }
 
 /// A moment as RFC 3339 in UTC.
@@ -73,6 +92,9 @@ pub(super) struct ToolCall {
     result: Value,
     /// Whether it failed.
     is_error: bool,
+    /// How it can be undone, where it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoOffer>,
 }
 
 /// Tokens; the offline model counts words.
@@ -146,6 +168,14 @@ pub(super) struct TurnStarted {
     assistant: String,
     /// When it was admitted.
     created_at: Time,
+}
+
+/// Another instance has taken the turn over.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TurnResumed {
+    /// What stands of the answer: it takes the place of all text before.
+    text: String,
 }
 
 /// More of the assistant's text.
@@ -236,8 +266,8 @@ struct SessionTurn {
     /// Addresses of the user's pictures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<String>,
-    /// How it ended, if it did.
-    state: SessionTurnState,
+    /// How far it is.
+    state: TurnState,
     /// What the assistant said; left out while it has not.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Reply>,
@@ -248,16 +278,4 @@ struct SessionTurn {
     error: Option<Failure>,
     /// When the user said it.
     created_at: Time,
-}
-
-/// How a turn ended, if it did.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum SessionTurnState {
-    /// It has not ended.
-    Running,
-    /// The assistant answered.
-    Finished,
-    /// It did not, or not completely.
-    Failed,
 }

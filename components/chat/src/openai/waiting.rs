@@ -1,0 +1,50 @@
+//! A turn that waits for decisions, in words: a client of OpenAI knows text and nothing else, so the text says what is
+//! to be decided and how.
+
+use anyturn_engine::{Gate, GateKind, GateState, Turn, TurnState};
+
+/// What there is to say besides the turn's text: nothing, unless it waits. `kept`: whether the server keeps the
+/// conversation, so that the next message can decide.
+#[must_use]
+pub fn text(turn: &Turn, kept: bool) -> String {
+    if turn.state != TurnState::Waiting {
+        return String::new();
+    }
+    let open = || turn.gates.iter().filter(|gate| gate.state == GateState::Open);
+    let mut text = String::new();
+    for gate in open() {
+        text.push_str(&gate.question);
+        if gate.kind == GateKind::Approve {
+            text.push_str(&approver(gate));
+        }
+        text.push('\n');
+    }
+    let confirmed = open().any(|gate| gate.kind == GateKind::Confirm);
+    text.push_str(match (confirmed, kept) {
+        (true, true) => "Answer “yes” to confirm, or “no” to refuse.",
+        (true, false) => {
+            "This takes a conversation that the server keeps: name one by `metadata.session_id`, and say it again."
+        }
+        (false, _) => "It goes on when that is decided.",
+    });
+    text
+}
+
+fn approver(gate: &Gate) -> String {
+    match &gate.role {
+        Some(role) => format!(" Somebody with the role “{role}” decides."),
+        None => " Somebody else decides.".to_owned(),
+    }
+}
+
+/// The whole answer: the turn's text, and what there is to decide after it.
+#[must_use]
+pub fn whole(turn: &Turn, kept: bool) -> String {
+    let mut content = turn.message.content.clone();
+    let text = text(turn, kept);
+    if !content.is_empty() && !text.is_empty() {
+        content.push_str("\n\n");
+    }
+    content.push_str(&text);
+    content
+}
