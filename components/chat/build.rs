@@ -1,4 +1,5 @@
-//! Writes the time zones of the present: the IANA database without its history.
+//! Writes what is embedded in a form that takes little room: the description of the API and its page, compressed, and
+//! the time zones of the present, which are the IANA database without its history.
 //!
 //! Chat tells what time it is somewhere, never what time it was. Without what was, most zones are one rule, and many
 //! share it: a sixth of the size, and less to parse in every turn. The result is `zones.rs`: `ZONES`, pairs of a name
@@ -14,6 +15,19 @@ const PRESENT: i64 = 1_704_067_200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    let folder = std::env::var("OUT_DIR")?;
+    let folder = Path::new(&folder);
+    for file in ["openapi.json", "docs/index.html", "docs/docs.js", "docs/docs.css"] {
+        println!("cargo::rerun-if-changed={file}");
+        let name = Path::new(file).file_name().ok_or("a file has a name")?;
+        let compressed = miniz_oxide::deflate::compress_to_vec(&std::fs::read(file)?, 10);
+        std::fs::write(folder.join(name).with_added_extension("deflate"), compressed)?;
+    }
+    Ok(std::fs::write(folder.join("zones.rs"), zones()?)?)
+}
+
+/// The time zones as code.
+fn zones() -> Result<String, Box<dyn Error>> {
     let mut data = Vec::new();
     let mut known = BTreeMap::new();
     let mut zones = BTreeMap::new();
@@ -37,8 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(code, "    ({name:?}, {begin}, {end}),")?;
     }
     code.push_str("];\n");
-    let folder = std::env::var("OUT_DIR")?;
-    Ok(std::fs::write(Path::new(&folder).join("zones.rs"), code)?)
+    Ok(code)
 }
 
 /// A TZif file with the transitions of the present, the types that they lead to, and the rule for after them.

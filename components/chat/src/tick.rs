@@ -10,8 +10,8 @@ use crate::http::{Kind, Problem, Response, respond};
 use crate::platform::Platform;
 use crate::turns::Configured;
 
-/// How many conversations of the register one call looks at.
-const LIMIT: u32 = 64;
+/// How many conversations one call looks at in each of the shards of the register.
+const LIMIT: u32 = 16;
 
 /// What a tick has met.
 #[derive(Serialize)]

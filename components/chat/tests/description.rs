@@ -99,6 +99,7 @@ fn the_page_loads_nothing_from_elsewhere_and_its_policy_lets_nothing_be() {
 fn a_browser_that_has_the_description_is_not_sent_it_again() {
     let world = support::World::new();
     let first = world.get("/openapi.json");
+    assert_eq!(first.body, include_str!("../openapi.json"));
     assert_eq!(
         (first.status.as_u16(), first.header("cache-control")),
         (200, "no-cache")

@@ -153,7 +153,10 @@ fn a_stream_tells_a_turn_as_it_happens_and_ends_with_the_whole() {
         .lines()
         .filter_map(|line| line.strip_prefix("id: "))
         .collect();
-    assert_eq!(ids, [0, 1, 2, 3].map(|n| format!("{turn}.{n}")));
+    assert_eq!(
+        ids,
+        ["0.0", "1.1", "1.2", "1.3"].map(|place| format!("{turn}.{place}"))
+    );
 }
 
 #[test]
@@ -199,6 +202,7 @@ fn what_goes_wrong_before_a_stream_begins_is_an_ordinary_answer() {
 #[test]
 fn a_store_that_goes_away_during_a_stream_is_its_last_event() {
     let world = World::new();
+    world.environment.patience.set(999);
     world.model.say(&["a"]);
     world.model.gate.close();
     let response = world.begin(stream(NEW, HI));

@@ -113,6 +113,7 @@ impl World {
             model: Script::default(),
             environment: Clock {
                 now: Rc::new(Cell::new(NOW)),
+                patience: Rc::new(Cell::new(50)),
                 drawn: Rc::default(),
             },
             variables: Rc::default(),
@@ -265,6 +266,8 @@ impl Platform for World {
 #[derive(Clone)]
 pub struct Clock {
     pub now: Rc<Cell<u64>>,
+    /// Waits of at most so many milliseconds are over at once; longer ones never end.
+    pub patience: Rc<Cell<u64>>,
     drawn: Rc<Cell<u128>>,
 }
 
@@ -279,9 +282,8 @@ impl Environment for Clock {
     fn local_time(&self, now: u64, timezone: Option<&str>) -> String {
         anyturn_chat::timezone::local_time(now, timezone)
     }
-    /// Short waits are over at once; long ones never end.
     async fn sleep(&self, milliseconds: u64) {
-        if milliseconds >= 1_000 {
+        if milliseconds > self.patience.get() {
             futures::future::pending().await
         }
     }
