@@ -1,6 +1,6 @@
 //! The configured provider, read from the application's variables.
 //!
-//! `llm_provider` is `auto`, `offline` or one of the [presets](crate::presets). `auto` takes the first that
+//! `llm_provider` is `auto`, `offline` or one of the [`presets`]. `auto` takes the first that
 //! is set up: an address or a key of its own (`llm_base_url`, `llm_api_key`: an OpenAI-compatible
 //! provider), then `openai_api_key`, `groq_api_key`, `gemini_api_key`, and else the offline model. Empty
 //! and missing variables are the same. No error holds a variable's value if that may be a secret.

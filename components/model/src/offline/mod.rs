@@ -1,7 +1,7 @@
 //! A model that needs no network: it plans tool calls from the examples that tools declare.
 //!
 //! It is deterministic, says what it is, and is no chatbot:
-//! - a message that some tool's examples explain becomes calls of that tool ([`plan`]);
+//! - a message that some tool's examples explain becomes calls of that tool (`plan`);
 //! - when the tools have answered, it passes on what they said, in their order;
 //! - to anything else it says what it can do, and how to configure a model that can do more.
 //!
