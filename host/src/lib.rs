@@ -1,6 +1,6 @@
 //! Runs spin.toml on wasmtime, in a container or on a laptop.
 //!
-//! `main` is the whole program; the binary only calls it. See [`cli`] for what it is asked to do.
+//! `main` is the whole program; the binary only calls it. See `cli` for what it is asked to do.
 
 mod admission;
 mod chaining;
