@@ -13,6 +13,9 @@ use std::borrow::Cow;
 /// that a turn which lives is rarely looked at in vain.
 const LOOK_AFTER: u64 = 6_000;
 
+/// How many scores there are in a millisecond.
+const SPREAD: u64 = 1000;
+
 /// Whose conversation it is, where the member's name does not say so itself.
 #[derive(Serialize, Deserialize)]
 struct Named<'a> {
@@ -25,6 +28,20 @@ pub(crate) fn score(milliseconds: u64) -> i64 {
     i64::try_from(milliseconds).unwrap_or(i64::MAX)
 }
 
+/// When a member is due, as a score: in microseconds, of which the last three digits come from the member's name,
+/// so that few have the same score and a part of the register can be cut off by score.
+pub(crate) fn due(member: &str, milliseconds: u64) -> i64 {
+    let spread = member
+        .bytes()
+        .fold(0u64, |hash, byte| (hash * 31 + u64::from(byte)) % SPREAD);
+    score(milliseconds.saturating_mul(SPREAD).saturating_add(spread))
+}
+
+/// The score of what is due latest at a moment.
+pub(crate) fn due_by(milliseconds: u64) -> i64 {
+    score(milliseconds.saturating_mul(SPREAD).saturating_add(SPREAD - 1))
+}
+
 /// The write that enters a conversation `now`.
 pub(crate) fn enter(user: &str, session: &str, now: u64) -> Write {
     let member = scope::running_member(user, session);
@@ -35,8 +52,8 @@ pub(crate) fn enter(user: &str, session: &str, now: u64) -> Write {
     };
     Write::IndexPut {
         index: scope::RUNNING.to_owned(),
+        score: due(&member, now.saturating_add(LOOK_AFTER)),
         member,
-        score: score(now.saturating_add(LOOK_AFTER)),
         value: if plain {
             Vec::new()
         } else {

@@ -85,7 +85,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let due = Query::Index {
             index: scope::RUNNING.to_owned(),
             min: 0,
-            max: register::score(self.environment.now()),
+            max: register::due_by(self.environment.now()),
             descending: false,
             offset: 0,
             limit,
@@ -181,8 +181,8 @@ fn later(member: Member, at: u64) -> Write {
     } = member;
     Write::IndexPut {
         index: scope::RUNNING.to_owned(),
+        score: register::due(&member, at),
         member,
-        score: register::score(at),
         value,
         only_existing: false,
     }

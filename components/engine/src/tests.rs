@@ -1,12 +1,15 @@
 //! The engine's promises, tested on the store in memory, without real time and without chance.
 
 mod admission;
+mod busy;
 mod executor;
 mod interleavings;
 mod listeners;
 mod model;
 mod sessions;
+mod stopping;
 mod survival;
+mod sweeping;
 mod tools;
 mod turns;
 mod world;

@@ -286,7 +286,8 @@ impl Progress {
             None => (Value::Null, self.end.is_some()),
         };
         let as_written = || {
-            serde_json::from_slice(call.arguments.as_bytes()).unwrap_or_else(|_| Value::String(call.arguments.clone()))
+            serde_json::from_slice(call.arguments.as_bytes())
+                .unwrap_or_else(|_| Value::String(call.arguments.clone()))
         };
         ToolCallReport {
             id: call.id.clone(),

@@ -89,12 +89,7 @@ pub(super) async fn yield_once() {
 /// Starts a turn on an instance of its own and stops as soon as the model has been asked.
 pub(super) fn start(world: &World, tasks: &mut Tasks, request: TurnRequest) -> (usize, Outcome) {
     let asked = world.model.requests.borrow().len();
-    let outcome = Outcome::default();
-    let (all, engine, result) = (world.clone(), world.engine(), outcome.clone());
-    let task = tasks.spawn(async move {
-        let turn = engine.turn(&all, request, &Heard::default()).await;
-        result.replace(Some(turn));
-    });
+    let (task, outcome) = begin(world, tasks, request);
     while world.model.requests.borrow().len() == asked {
         assert!(tasks.poll(task), "the turn does not get as far as the model");
     }
@@ -102,3 +97,23 @@ pub(super) fn start(world: &World, tasks: &mut Tasks, request: TurnRequest) -> (
 }
 
 pub(super) type Outcome = Rc<RefCell<Option<Result<Turn, TurnError>>>>;
+
+/// The turn that came of it.
+pub(super) fn ended(outcome: &Outcome) -> Turn {
+    outcome
+        .borrow()
+        .clone()
+        .expect("it has not ended")
+        .expect("it came to nothing")
+}
+
+/// Starts a turn on an instance of its own, without running it.
+pub(super) fn begin(world: &World, tasks: &mut Tasks, request: TurnRequest) -> (usize, Outcome) {
+    let outcome = Outcome::default();
+    let (all, engine, result) = (world.clone(), world.engine(), outcome.clone());
+    let task = tasks.spawn(async move {
+        let turn = engine.turn(&all, request, &Heard::default()).await;
+        result.replace(Some(turn));
+    });
+    (task, outcome)
+}

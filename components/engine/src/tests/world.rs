@@ -79,6 +79,24 @@ impl World {
         self.store.clock()
     }
 
+    /// Milliseconds since the world began.
+    pub(super) fn elapsed(&self) -> u64 {
+        self.clock().now() - ManualClock::default().now()
+    }
+
+    /// Lets tasks go on, and time pass when none can, until this holds.
+    pub(super) fn until(&self, tasks: &mut Tasks, holds: impl Fn() -> bool) {
+        for choice in 0..1_000_000 {
+            if holds() {
+                return;
+            }
+            if !tasks.poll_any(choice) {
+                self.clock().advance(10);
+            }
+        }
+        panic!("it never happens: {:?}", self.records("s1"));
+    }
+
     /// Runs a future to its end; time passes only while it waits for that.
     pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let flag = Arc::new(Flag(AtomicBool::new(true)));
