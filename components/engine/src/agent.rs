@@ -4,6 +4,7 @@
 //! to answer with what it knows by then.
 
 mod calls;
+mod plan;
 mod undo;
 
 use crate::catalog::Catalog;
@@ -29,12 +30,17 @@ pub(crate) struct Agent<'a, S, M, T, E> {
     pub model: &'a M,
     pub tools: &'a T,
     pub catalog: &'a Catalog,
+    /// For how long what a tool did can be undone, in milliseconds.
+    pub undo: u64,
 }
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Answers the turn's message.
     pub(crate) async fn answer(&self) -> Result<(), Stop> {
         self.undo_all().await?;
+        if self.run.progress(|progress| progress.started.undo_only) {
+            return Ok(());
+        }
         let limits = self.run.assistant.limits;
         let mut calls = 0;
         let local_time = self.local_time();

@@ -1,8 +1,8 @@
 //! The tools that an assistant has in one turn, by the names that the model knows them by.
 
-use crate::assistant::{Assistant, ToolSource};
+use crate::assistant::{Assistant, Rule, ToolSource};
 use crate::journal::{Failure, FailureKind};
-use crate::port::{Caller, EffectClass, ModelTool, ToolDefinition, Tools};
+use crate::port::{Caller, ModelTool, ToolDefinition, Tools};
 
 /// The longest name of a tool that models take.
 const LONGEST_NAME: usize = 64;
@@ -11,6 +11,8 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     tools: Vec<Tool>,
+    /// Tools that the model is not told of. They may still undo what others did.
+    hidden: Vec<Tool>,
     /// Servers that are not told who is asking.
     discreet: Vec<String>,
 }
@@ -23,6 +25,8 @@ pub(crate) struct Tool {
     /// What [`Tools`] is called with.
     pub server: String,
     pub definition: ToolDefinition,
+    /// Who decides on its calls.
+    pub rule: Rule,
 }
 
 impl Catalog {
@@ -35,6 +39,7 @@ impl Catalog {
         let discreet = assistant.tools.iter().filter(|source| !source.forward_user);
         let mut catalog = Catalog {
             tools: Vec::new(),
+            hidden: Vec::new(),
             discreet: discreet.map(|source| source.server.clone()).collect(),
         };
         let lists = assistant.tools.iter().map(async |source| {
@@ -49,45 +54,46 @@ impl Catalog {
         let lists = futures::future::try_join_all(lists).await?;
         for (source, offered) in lists {
             for definition in offered {
-                if wanted(source, &definition.name) {
-                    catalog.add(&source.server, definition);
-                }
+                let rule = source.gating.rule(&definition.name, definition.effect);
+                let wanted = wanted(source, &definition.name);
+                catalog.add(&source.server, definition, rule, wanted);
             }
         }
         Ok(catalog)
     }
 
-    fn add(&mut self, server: &str, definition: ToolDefinition) {
+    fn add(&mut self, server: &str, definition: ToolDefinition, rule: Rule, wanted: bool) {
         let mut name = plain(&definition.name);
-        if self.find(&name).is_some() {
+        if wanted && self.find(&name).is_some() {
             name = plain(&format!(
                 "{}__{}",
                 server.trim_start_matches("https://"),
                 definition.name
             ));
         }
-        // Two tools that cannot be told apart even so: the first one is offered.
-        if self.find(&name).is_none() {
-            self.tools.push(Tool {
-                name,
-                server: server.to_owned(),
-                definition,
-            });
+        let tool = Tool {
+            name,
+            server: server.to_owned(),
+            definition,
+            rule,
+        };
+        if !wanted {
+            self.hidden.push(tool);
+        } else if self.find(&tool.name).is_none() {
+            // Two tools that cannot be told apart even so: the first one is offered.
+            self.tools.push(tool);
         }
+    }
+
+    /// The tool that its server knows by this name, whether or not the model may call it.
+    pub(crate) fn at(&self, server: &str, name: &str) -> Option<&Tool> {
+        let mut tools = self.tools.iter().chain(&self.hidden);
+        tools.find(|tool| tool.server == server && tool.definition.name == name)
     }
 
     /// The tool that the model calls by this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Tool> {
         self.tools.iter().find(|tool| tool.name == name)
-    }
-
-    /// What repeating a call of a server's tool would mean; none if the assistant does not have the tool.
-    pub(crate) fn class(&self, server: &str, tool: &str) -> Option<EffectClass> {
-        let same = |known: &&Tool| known.server == server && known.definition.name == tool;
-        self.tools
-            .iter()
-            .find(same)
-            .map(|known| known.definition.effect.class)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -4,15 +4,20 @@
 //! cut to the window that the model may see, so that the thousandth turn costs what the tenth does; folding
 //! the whole journal, or a snapshot and the entries after it, gives the same conversation.
 
+mod actions;
+mod gated;
 mod progress;
 mod snapshot;
 mod window;
 
+pub(crate) use actions::{Action, Actions, inverse_call};
+pub(crate) use gated::Gated;
 pub(crate) use progress::{End, Progress, undo_step};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use window::{Exchange, Window};
 
-use crate::journal::{Entry, Record};
+use crate::gate::Gate;
+use crate::journal::{Entry, Record, TurnStarted};
 use crate::port::{Message, Part};
 
 /// The longest title made of a message, in characters.
@@ -31,6 +36,12 @@ pub(crate) struct Conversation {
     pub current: Option<Progress>,
     /// Turns that had not ended when the next one began, and were not closed by an entry yet.
     pub superseded: Vec<Progress>,
+    /// Turns before the latest that wait for decisions.
+    pub waiting: Vec<Progress>,
+    /// Tools, by server and name, that the user has allowed for the rest of the conversation.
+    pub allowed: Vec<(String, String)>,
+    /// What was done last and can be undone.
+    pub actions: Actions,
 }
 
 /// What does not change in the course of a conversation.
@@ -44,6 +55,8 @@ pub(crate) struct Head {
     pub created_at: u64,
     /// Whether nobody can go on with it.
     pub detached: bool,
+    /// The conversation that it was forked from, and the turn at which.
+    pub origin: Option<(String, String)>,
 }
 
 impl Conversation {
@@ -63,8 +76,12 @@ impl Conversation {
                         title: started.title.clone().unwrap_or_else(|| title(&started.message)),
                         created_at: at,
                         detached: started.history.is_some(),
+                        origin: None,
                     });
                 }
+                self.actions.forget(at);
+                self.actions
+                    .undo(&turn, started.undo.iter().map(|undo| undo.call.as_str()));
                 self.current = Some(Progress::new(turn, position, at, *started));
             }
             Record::TurnRefused { .. } => {
@@ -76,13 +93,94 @@ impl Conversation {
                 return;
             }
             Record::TurnAbandoned {} => self.superseded.retain(|progress| progress.turn != turn),
+            Record::Forked(forked) => {
+                self.head = Some(Head {
+                    assistant: forked.assistant,
+                    title: forked.title,
+                    created_at: at,
+                    detached: false,
+                    origin: Some((forked.session, forked.at)),
+                });
+            }
+            Record::PastCopied {} => {
+                self.settle();
+                self.superseded.clear();
+                self.waiting.clear();
+                self.allowed.clear();
+                self.actions = Actions::default();
+            }
+            what => self.go_on(at, &turn, what),
+        }
+        self.updated_at = at;
+    }
+
+    /// Takes in what happened in a turn that has begun.
+    fn go_on(&mut self, at: u64, turn: &str, what: Record) {
+        if let Record::GateDecided(decided) = &what
+            && decided.always
+            && let Some(gated) = self.turn(turn).and_then(|turn| turn.gate(&decided.gate))
+        {
+            let tool = (gated.opened.server.clone(), gated.opened.tool.clone());
+            if !self.allowed.contains(&tool) {
+                self.allowed.push(tool);
+            }
+        }
+        if let Some(current) = self.current.as_mut().filter(|current| current.turn == turn) {
+            if let Record::ToolFinished(finished) = &what
+                && current.tool(&finished.step).is_none()
+            {
+                self.actions.finish(current, finished);
+            }
+            return current.apply(at, what);
+        }
+        // A turn that waits, and others have come since; or one that began before what is known.
+        let Some(index) = self.waiting.iter().position(|waiting| waiting.turn == turn) else {
+            return;
+        };
+        match what {
+            Record::TurnResumed { .. } => {
+                self.settle();
+                let mut progress = self.waiting.remove(index);
+                progress.moved = true;
+                progress.apply(at, what);
+                self.current = Some(progress);
+            }
+            Record::TurnFailed { .. } => {
+                self.waiting.remove(index);
+            }
             what => {
-                if let Some(current) = self.current.as_mut().filter(|current| current.turn == turn) {
-                    current.apply(at, what);
+                if let Some(waiting) = self.waiting.get_mut(index) {
+                    waiting.apply(at, what);
                 }
             }
         }
-        self.updated_at = at;
+    }
+
+    /// A turn that can have gates: the latest, or one that waits.
+    pub(crate) fn turn(&self, turn: &str) -> Option<&Progress> {
+        let mut turns = self.current.iter().chain(&self.waiting);
+        turns.find(|known| known.turn == turn)
+    }
+
+    /// The turn that has a gate.
+    pub(crate) fn turn_of_gate(&self, gate: &str) -> Option<&Progress> {
+        let mut turns = self.current.iter().chain(&self.waiting);
+        turns.find(|turn| turn.gate(gate).is_some())
+    }
+
+    /// The turns that wait for decisions, the oldest first.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Progress> {
+        let current = self.current.iter().filter(|current| current.is_waiting());
+        self.waiting.iter().chain(current)
+    }
+
+    /// The gates that somebody can decide at `now`.
+    pub(crate) fn open_gates(&self, now: u64) -> Vec<Gate> {
+        let gates = |turn: &Progress| {
+            let open = turn.open_gates().filter(|gated| !gated.is_due(now));
+            open.map(|gated| gated.report(&turn.turn)).collect::<Vec<_>>()
+        };
+        self.waiting().flat_map(gates).collect()
     }
 
     /// The turns that entries tell of, oldest first, without those that were refused. What belongs to a turn
@@ -92,6 +190,10 @@ impl Conversation {
         for (position, Entry { v: _, at, turn, what }) in entries {
             let known = turns.iter().rposition(|known| known.turn == turn);
             match (known, what) {
+                // A turn that has waited, of which the beginning is not among the entries.
+                (None, Record::TurnResumed { .. }) => {
+                    turns.push(Progress::new(turn, position, at, TurnStarted::default()));
+                }
                 (None, Record::TurnStarted(started)) => {
                     if let Some(last) = turns.last_mut() {
                         last.end.get_or_insert(End::Abandoned);
@@ -122,6 +224,8 @@ impl Conversation {
             self.exchanges.push(Exchange::of(&current));
             if unended {
                 self.superseded.push(current);
+            } else if current.is_waiting() {
+                self.waiting.push(current);
             }
         }
     }
@@ -156,6 +260,9 @@ impl Conversation {
             updated_at: self.updated_at,
             ttl,
             exchanges: window.cut(exchanges),
+            waiting: self.waiting.clone(),
+            allowed: self.allowed.clone(),
+            actions: self.actions.clone(),
         })
     }
 }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub attach: u64,
     /// How long a conversation of [`SessionTarget::Detached`] is kept.
     pub detached_ttl: u64,
+    /// For how long what a tool did can be undone.
+    pub undo: u64,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             lease: 5_000,
             attach: 60_000,
             detached_ttl: 120_000,
+            undo: 5 * 60 * 1000,
         }
     }
 }
@@ -118,6 +121,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             session: address.session.clone(),
             timezone: request.timezone.clone(),
         };
+        if let Some(turn) = self.answer(&address, &request, assistants, sink).await? {
+            return Ok(turn);
+        }
+        if let Some(turn) = self.undo_said(&address, &request, assistants, sink).await? {
+            return Ok(turn);
+        }
         let application = self.application(&address.scope, &request, assistant.as_ref());
         let ttl = application.ttl;
         // What the tools are does not depend on the admission: both are asked for at the same time. Nobody
@@ -285,10 +294,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             (Some(_), _) => Some(self.settings.detached_ttl),
             (None, assistant) => assistant.map(|assistant| assistant.session.ttl),
         };
-        let key = request.idempotency_key.as_ref().map(|key| Key {
-            document: scope::idempotency(key),
-            request: fingerprint(request),
-        });
         let started = TurnStarted {
             assistant: request.assistant.clone(),
             title: request.title.clone(),
@@ -297,8 +302,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             roles: request.roles.clone(),
             timezone: request.timezone.clone(),
             options: request.options.clone(),
-            key,
+            key: key(request),
             undo: Vec::new(),
+            undo_only: false,
         };
         Application {
             store: &self.store,
@@ -421,6 +427,14 @@ fn check_length(assistant: &Assistant, request: &TurnRequest) -> Result<(), Turn
         return Err(TurnError::InvalidMessage(problem));
     }
     Ok(())
+}
+
+/// The idempotency key of a request, as it is stored.
+pub(crate) fn key(request: &TurnRequest) -> Option<Key> {
+    request.idempotency_key.as_ref().map(|key| Key {
+        document: scope::idempotency(key),
+        request: fingerprint(request),
+    })
 }
 
 /// What makes two requests the same: everything that the user asks for, and nothing about when and how.

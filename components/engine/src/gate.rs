@@ -8,7 +8,15 @@
 //! A gate is decided by people only: `confirm` by the user of the conversation, `approve` by somebody else with
 //! a role. One that nobody decides in time counts as denied. The model can neither open nor skip nor decide one.
 
+mod answering;
+mod approvals;
+pub(crate) mod canonical;
 mod deciding;
+mod opening;
+mod taking;
+
+pub(crate) use opening::{Opening, question};
+pub(crate) use taking::{beside, by_itself};
 
 use crate::time::Timestamp;
 use crate::turn::{Turn, TurnError};
@@ -220,6 +228,9 @@ pub enum DecideError {
     /// The decision cannot be accepted: why.
     #[error("{0}")]
     InvalidDecision(String),
+    /// Edited arguments cannot be checked now, because the tools are not available.
+    #[error("the edited arguments cannot be checked now: {0}")]
+    Unchecked(String),
     /// The turn could not go on. Unless this says [`TurnError::Busy`], the decision may have been taken; the
     /// same decision again tells.
     #[error(transparent)]

@@ -7,10 +7,15 @@
 //! meaning; readers ignore fields they do not know. What a reader cannot read is an error that says whether a
 //! later version wrote it; it is never skipped, because a conversation with a hole is a different one.
 
+mod gate;
 pub(crate) mod writer;
+
+pub(crate) use gate::{GateDecided, GateOpened, Ruling};
 
 use crate::port::{EffectClass, FinishReason, Message, ModelError, ModelErrorKind, ModelOptions, Part};
 use crate::port::{Inverse, ToolCall, ToolOutcome, Usage};
+use crate::time::Timestamp;
+use crate::undo::UndoOffer;
 use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,6 +53,13 @@ pub(crate) enum Record {
     ToolIntended(ToolIntended),
     /// A step: a tool answered, or it is known that it will not.
     ToolFinished(ToolFinished),
+    /// A risky call does not run; it waits for a decision.
+    GateOpened(Box<GateOpened>),
+    /// A decision was taken, or nobody took it in time.
+    GateDecided(Box<GateDecided>),
+    /// Nobody goes on with the turn until all of its gates are decided; a [`Record::TurnResumed`] follows then,
+    /// after whatever other turns have come between.
+    TurnWaiting {},
     /// The assistant answered.
     TurnFinished {},
     /// It did not.
@@ -67,11 +79,32 @@ pub(crate) enum Record {
     /// The turn was left as it was when the conversation went on. A later [`Record::TurnStarted`] implies it;
     /// this makes it explicit.
     TurnAbandoned {},
+    /// The conversation was begun with the past of another one, copies of which follow. Belongs to no turn.
+    Forked(Forked),
+    /// The copies end here. Gates, permissions and things to undo stay with the other conversation. Belongs to no
+    /// turn.
+    PastCopied {},
     /// After its admission the turn turned out to break a rule: it is no part of the conversation.
     TurnRefused {
         /// Which rule.
         reason: String,
     },
+}
+
+/// Where a conversation comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Forked {
+    /// The other conversation.
+    pub session: String,
+    /// The turn at which it was forked.
+    pub at: String,
+    /// Whether the past ends before that turn.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub before: bool,
+    /// The assistant's name.
+    pub assistant: String,
+    /// The title.
+    pub title: String,
 }
 
 /// How a turn began: everything that another instance needs to go on with it.
@@ -103,6 +136,9 @@ pub(crate) struct TurnStarted {
     /// What is to be undone before anything else: calls of turns that were stopped for this one, the last first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<ToUndo>,
+    /// Whether that is all there is to do; no model is asked then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub undo_only: bool,
 }
 
 /// A call that is to be undone.
@@ -118,6 +154,9 @@ pub(crate) struct ToUndo {
     /// took effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inverses: Vec<Inverse>,
+    /// Those of them, by number, that are not called: they were before, or may have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<u32>,
 }
 
 /// An idempotency key as it is stored.
@@ -163,6 +202,9 @@ pub(crate) struct ToolIntended {
     pub arguments: Value,
     /// What repeating it would mean.
     pub class: EffectClass,
+    /// The gate through which it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
 }
 
 /// What came of a call.
@@ -174,6 +216,9 @@ pub(crate) struct ToolFinished {
     pub call: String,
     /// What came of it.
     pub outcome: CallOutcome,
+    /// Until when it can be undone, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<u64>,
 }
 
 /// What came of a call.
@@ -224,6 +269,45 @@ pub enum FailureKind {
     TooLarge,
     /// The instances that ran the turn died, and nobody can go on with it.
     Interrupted,
+    /// Nobody decided in time what the turn waited for, and the conversation went on without it.
+    Expired,
+}
+
+impl ToolFinished {
+    /// How the call can be undone.
+    pub(crate) fn offer(&self) -> Option<UndoOffer> {
+        let (CallOutcome::Answered(outcome), Some(until)) = (&self.outcome, self.undo_until) else {
+            return None;
+        };
+        let titles = outcome.inverses.iter().map(|inverse| inverse.title.clone());
+        Some(UndoOffer {
+            titles: titles.collect(),
+            until: Timestamp(until),
+        })
+    }
+}
+
+impl Record {
+    /// Whether the turn has ended with it, if nobody takes it up again.
+    pub(crate) fn ends(&self) -> bool {
+        match self {
+            Record::TurnFinished {}
+            | Record::TurnFailed { .. }
+            | Record::TurnStopped { .. }
+            | Record::TurnAbandoned {} => true,
+            Record::TurnStarted(_)
+            | Record::TurnResumed { .. }
+            | Record::ModelCalled(_)
+            | Record::ToolIntended(_)
+            | Record::ToolFinished(_)
+            | Record::GateOpened(_)
+            | Record::GateDecided(_)
+            | Record::TurnWaiting {}
+            | Record::Forked(_)
+            | Record::PastCopied {}
+            | Record::TurnRefused { .. } => false,
+        }
+    }
 }
 
 impl Failure {
@@ -359,6 +443,7 @@ mod tests {
                     content: "ok".into(),
                     ..Default::default()
                 }),
+                undo_until: None,
             }),
         };
         let bytes = entry.encode().unwrap();
@@ -372,7 +457,7 @@ mod tests {
     #[test]
     fn an_entry_of_a_later_version_is_named_as_such() {
         for later in [
-            r#"{"v":2,"at":7,"turn":"turn_1","what":{"gate-opened":{"hash":"…"}}}"#,
+            r#"{"v":2,"at":7,"turn":"turn_1","what":{"turn-danced":{"hash":"…"}}}"#,
             r#"{"v":2,"at":7,"turn":"turn_1","what":{"turn-finished":{}}}"#,
         ] {
             let Err(ReadError::Later(refused)) = Entry::decode(later.as_bytes(), 41) else {

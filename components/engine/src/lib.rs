@@ -41,6 +41,7 @@ mod tests;
 mod time;
 mod turn;
 pub mod undo;
+mod words;
 mod working;
 
 pub use assistant::{Assistant, AssistantError, Assistants, LoadError, OnBusy};
@@ -52,7 +53,7 @@ pub use gate::{
 };
 pub use journal::{Failure, FailureKind, LaterVersion};
 pub use session::fork::{ForkError, ForkRequest};
-pub use session::{Page, Session, SessionHead, SessionMessage, index as session_index};
+pub use session::{Origin, Page, Session, SessionHead, SessionMessage, index as session_index};
 pub use sweep::Swept;
 pub use time::{Local, Timestamp};
 pub use turn::{Reply, SessionTarget, ToolCallReport, Turn, TurnError, TurnRequest, TurnState};

@@ -68,33 +68,41 @@ pub(crate) async fn load(
 }
 
 /// A turn that ended, from where its first entry stands; `None` if the journal does not have it (any more), or
-/// it is running again.
+/// it is running again. One that has waited for decisions goes on after other turns.
 pub(crate) async fn turn_at(
     store: &impl Store,
     conversation_scope: &str,
     first: u64,
     turn: &str,
 ) -> Result<Option<Progress>, ReadError> {
-    let mut conversation = Conversation::default();
+    let mut found: Option<Progress> = None;
     let mut position = first;
     loop {
         let slice = read(store, conversation_scope, Position::At(position), PAGE).await?;
         for bytes in &slice.entries {
-            let entry = Entry::decode(bytes, position)?;
-            if matches!(entry.what, Record::TurnStarted(_)) && entry.turn != turn {
-                let mut ended = conversation.current.filter(|current| current.turn == turn);
-                if let Some(progress) = &mut ended {
-                    progress.end.get_or_insert(End::Abandoned);
+            let Entry {
+                at, turn: of, what, ..
+            } = Entry::decode(bytes, position)?;
+            let own = of == turn;
+            match (found.as_mut(), what) {
+                (None, Record::TurnStarted(started)) if own => {
+                    found = Some(Progress::new(of, position, at, *started));
                 }
-                return Ok(ended);
+                (None, _) => return Ok(None),
+                (Some(_), Record::TurnRefused { .. }) if own => return Ok(None),
+                (Some(progress), what) if own => progress.apply(at, what),
+                (Some(progress), Record::TurnStarted(_) | Record::TurnResumed { .. })
+                    if !progress.is_waiting() =>
+                {
+                    progress.end.get_or_insert(End::Abandoned);
+                    return Ok(found);
+                }
+                (Some(_), _) => {}
             }
-            conversation.apply(position, entry);
             position += 1;
         }
         if position >= slice.length || slice.entries.is_empty() {
-            return Ok(conversation
-                .current
-                .filter(|current| current.turn == turn && current.end.is_some()));
+            return Ok(found.filter(|progress| progress.end.is_some()));
         }
     }
 }

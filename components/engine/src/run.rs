@@ -9,18 +9,33 @@
 //! once at its end. Ids of steps are paths (`tool/2/0`), not counters, so that steps can run in parallel.
 
 use crate::admission::put_key;
-use crate::assistant::Assistant;
-use crate::conversation::{Conversation, Progress, Window};
-use crate::event::log::Told;
+use crate::assistant::{Assistant, Rule};
+use crate::audit::{self, Audited};
+use crate::catalog::Tool;
+use crate::conversation::{Conversation, Gated, Progress, Window};
+use crate::event::log::{self, Told};
 use crate::event::{EventKind, ToolStarted, TurnStarted};
-use crate::journal::writer::{WriteError, Writer};
-use crate::journal::{Entry, Failure, FailureKind, Key, ModelCalled, Record, ToolFinished, VERSION};
+use crate::gate::{beside, by_itself};
+use crate::journal::writer::{LARGEST_ENTRY, WriteError, Writer};
+use crate::journal::{
+    Entry, Failure, FailureKind, GateOpened, Key, ModelCalled, Record, Ruling, ToolFinished, VERSION,
+};
 use crate::port::{Caller, Environment, Message};
 use crate::scope;
 use crate::time::Timestamp;
 use crate::turn::{ToolCallReport, Turn, TurnError, TurnState};
 use anyturn_state::{Error, ExpectedVersion, Store, Write};
 use std::cell::{Cell, RefCell};
+
+/// How many turns may wait for decisions in one conversation.
+const MOST_WAITING: usize = 16;
+
+/// How many of them one turn ends when it begins, so that all fits into one commit.
+const CLOSED: usize = 3;
+
+/// Why a turn that has waited ends.
+const EXPIRED: &str =
+    "nobody decided in time what the turn waited for, and the conversation went on without it";
 
 /// A running turn.
 pub(crate) struct Run<'a, S, E> {
@@ -60,6 +75,8 @@ pub(crate) enum Stop {
         /// What was said of the answer that broke off.
         text: String,
     },
+    /// It goes on when its gates are decided.
+    Waiting,
     /// It is not this instance's any more, or the store failed.
     Lost(WriteError),
 }
@@ -149,7 +166,60 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             let closed = run.entry(progress.turn, Record::TurnAbandoned {});
             run.write(closed).map_err(|error| run.turn_error(error))?;
         }
+        run.close_expired()?;
+        run.keep_for_gates();
         Ok(run.begin(taken_over))
+    }
+
+    /// Ends turns before this one that wait for decisions nobody can take any more: the conversation goes on
+    /// without them. If there are too many, also the oldest.
+    fn close_expired(&self) -> Result<(), TurnError> {
+        let now = self.environment.now();
+        let (due, surplus) = {
+            let conversation = self.conversation.borrow();
+            let waiting = &conversation.waiting;
+            let due = |turn: &&Progress| turn.open_gates().any(|gated| gated.is_due(now));
+            let due: Vec<Progress> = waiting.iter().filter(due).take(CLOSED).cloned().collect();
+            let surplus = waiting.len().saturating_sub(MOST_WAITING);
+            (
+                due,
+                waiting
+                    .iter()
+                    .take(surplus.min(CLOSED))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let surplus = surplus
+            .into_iter()
+            .filter(|turn| !due.contains(turn))
+            .collect::<Vec<_>>();
+        for turn in due.iter().chain(&surplus) {
+            let decide = |gated: &Gated| {
+                let verdict = if gated.is_due(now) {
+                    Ruling::Expired
+                } else {
+                    Ruling::Dropped
+                };
+                by_itself(gated, verdict)
+            };
+            let decisions: Vec<_> = turn.open_gates().map(decide).collect();
+            for decided in &decisions {
+                self.write_of(turn, Record::GateDecided(Box::new(decided.clone())))?;
+            }
+            for write in beside(turn, now, &decisions, self.writer.ttl())? {
+                self.writer.also(write);
+            }
+            let error = Failure::lasting(FailureKind::Expired, EXPIRED);
+            let text = String::new();
+            self.write_of(turn, Record::TurnFailed { error, text })?;
+        }
+        Ok(())
+    }
+
+    fn write_of(&self, turn: &Progress, what: Record) -> Result<(), TurnError> {
+        let entry = self.entry(turn.turn.clone(), what);
+        self.write(entry).map_err(|error| self.turn_error(error))
     }
 
     /// Tells that the turn begins, or that it goes on and what stands of its answer.
@@ -168,6 +238,11 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
                 self.text.set(Text::Answered);
             }
             self.emit(EventKind::TurnResumed { text });
+            for gate in self.progress(Progress::gate_reports) {
+                if gate.decided.is_some() && !told.decided.contains(&gate.id) {
+                    self.emit(EventKind::GateDecided(Box::new(gate)));
+                }
+            }
             self.log = told;
         }
         self
@@ -235,6 +310,47 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         Ok(self.write(entry)?)
     }
 
+    /// Whether nobody can come back to the conversation.
+    pub(crate) fn detached(&self) -> bool {
+        let conversation = self.conversation.borrow();
+        conversation.head.as_ref().is_some_and(|head| head.detached)
+    }
+
+    /// Who decides on a call of a tool, in this conversation.
+    pub(crate) fn rule(&self, tool: &Tool) -> Rule {
+        let conversation = self.conversation.borrow();
+        let known =
+            |(server, name): &(String, String)| *server == tool.server && *name == tool.definition.name;
+        match &tool.rule {
+            Rule::Confirm { allow_always: true } if conversation.allowed.iter().any(known) => Rule::Run,
+            rule => rule.clone(),
+        }
+    }
+
+    /// Records a gate, and tells of it when that is durable.
+    pub(crate) fn open_gate(&self, opened: GateOpened) -> Result<(), Stop> {
+        let gate = opened.gate.clone();
+        self.record(Record::GateOpened(Box::new(opened)))?;
+        if let Some(gate) =
+            self.progress(|progress| progress.gate(&gate).map(|gated| gated.report(&self.turn)))
+        {
+            self.emit(EventKind::GateOpened(Box::new(gate)));
+        }
+        Ok(())
+    }
+
+    /// Puts entries into the audit, in the commit that writes what was recorded last.
+    pub(crate) fn audit(&self, entries: &[Audited]) -> Result<(), Stop> {
+        let append = audit::append(entries).map_err(WriteError::from)?;
+        self.writer.also(append);
+        Ok(())
+    }
+
+    /// Makes everything durable that was recorded.
+    pub(crate) async fn flush(&self) -> Result<(), Stop> {
+        Ok(self.writer.flush().await?)
+    }
+
     fn entry(&self, turn: String, what: Record) -> Entry {
         Entry {
             v: VERSION,
@@ -272,6 +388,13 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         }
     }
 
+    /// Tells what came of undoing, if that is what the turn is for.
+    pub(crate) fn tell_undone(&self) {
+        if let Some(report) = self.progress(|progress| progress.undo_report()) {
+            self.emit(EventKind::UndoFinished(report));
+        }
+    }
+
     /// Tells more of an answer.
     pub(crate) fn tell(&self, text: String) {
         if text.is_empty() {
@@ -293,6 +416,19 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         }
     }
 
+    /// Keeps the conversation as long after its gates have expired as it is kept without any.
+    fn keep_for_gates(&self) {
+        let conversation = self.conversation.borrow();
+        let (now, own) = (self.environment.now(), self.assistant.session.ttl);
+        let gates = conversation.waiting().flat_map(Progress::open_gates);
+        let lives = gates.map(|gated| gated.keeps(now, own)).max();
+        if let Some(lives) = lives
+            && self.writer.ttl().is_some_and(|ttl| ttl < lives)
+        {
+            self.writer.set_ttl(Some(lives), log::TTL);
+        }
+    }
+
     // ---- the end --------------------------------------------------------------------------------------
 
     /// Ends the turn, durably, and reports it.
@@ -301,10 +437,12 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             Ok(()) => Record::TurnFinished {},
             Err(Stop::Failed { error, text }) => Record::TurnFailed { error, text },
             Err(Stop::Stopped { text }) => Record::TurnStopped { text },
+            Err(Stop::Waiting) => Record::TurnWaiting {},
             Err(Stop::Lost(error)) => return Err(self.turn_error(error)),
         };
         let end = self.entry(self.turn.clone(), end);
         self.conversation.borrow_mut().apply(u64::MAX, end.clone());
+        self.keep_for_gates();
         let last = self.last_writes()?;
         let turn = {
             let conversation = self.conversation.borrow();
@@ -331,23 +469,27 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         let mut writes = Vec::with_capacity(4);
         writes.push(finished());
         let detached = conversation.head.as_ref().is_some_and(|head| head.detached);
-        // A turn that may be tried again stays outside of the snapshot, so that it can be gone on with.
-        let whole = !current.can_go_on();
-        if !detached && (whole || current.first > 0) {
+        // A turn that may be tried again, or waits, stays outside of the snapshot, so that it can be gone on with.
+        // If it is in the present one as one that waits, that one has to do.
+        let whole = !current.can_go_on() && !current.is_waiting();
+        if !detached && (whole || current.first > 0 && !current.moved) {
             let ttl = self.writer.ttl().unwrap_or(self.assistant.session.ttl);
             if let Some(snapshot) = conversation.snapshot(self.window, ttl, whole) {
                 let (document, value) = (scope::SNAPSHOT.to_owned(), snapshot.encode());
-                writes.push(Write::Put {
-                    document,
-                    expected: ExpectedVersion::Any,
-                    value,
-                    ttl: Some(ttl),
-                });
-                let position = if whole { END } else { current.first };
-                writes.push(Write::SetCheckpoint {
-                    journal: scope::TURNS.to_owned(),
-                    position,
-                });
+                // Turns that wait can be large; without them in it, the journal is read from further back.
+                if value.len() <= LARGEST_ENTRY {
+                    writes.push(Write::Put {
+                        document,
+                        expected: ExpectedVersion::Any,
+                        value,
+                        ttl: Some(ttl),
+                    });
+                    let position = if whole { END } else { current.first };
+                    writes.push(Write::SetCheckpoint {
+                        journal: scope::TURNS.to_owned(),
+                        position,
+                    });
+                }
             }
         }
         if let Some(key) = &current.started.key {

@@ -21,6 +21,11 @@ pub const QUEUE: &str = "queue";
 /// The index of running turns, in a shard's scope.
 pub const RUNNING: &str = "running";
 
+/// The journal of who decided what in a conversation; it outlives the conversation.
+pub const AUDIT: &str = "audit";
+/// The index of gates that wait for a role, in the role's scope.
+pub const APPROVALS: &str = "open";
+
 /// How many scopes share what is kept of all users.
 pub const SHARDS: u8 = 16;
 
@@ -45,6 +50,16 @@ pub fn shard(user: &str) -> String {
 /// One of the [`SHARDS`].
 pub(crate) fn numbered_shard(number: u8) -> String {
     format!("shard/{number}")
+}
+
+/// The scope of the gates that wait for somebody with a role.
+pub(crate) fn approvals(role: &str) -> String {
+    format!("approvals/{}", escape(role))
+}
+
+/// The document of a gate that was decided, in the conversation's scope.
+pub(crate) fn gate(gate: &str) -> String {
+    format!("gate/{}", escape(gate))
 }
 
 /// The counter of a user's requests, in the scope [`shard`].
@@ -153,7 +168,7 @@ mod tests {
             prop_assert!(scope.len() <= 512);
             prop_assert!(scope.bytes().all(|c| c.is_ascii_alphanumeric() || b"._~:/@+=-".contains(&c)));
             prop_assert_eq!(a == b, escape(&a) == escape(&b));
-            for name in [rate(&a), sessions(&a), running_member(&a, &b), events(&a), control(&a)] {
+            for name in [rate(&a), sessions(&a), running_member(&a, &b), events(&a), control(&a), gate(&a), approvals(&a)] {
                 prop_assert!(name.len() <= LONGEST_NAME);
                 prop_assert!(name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._~:/@+=-".contains(&c)));
             }

@@ -4,6 +4,7 @@ pub mod fork;
 pub mod index;
 mod reading;
 
+use crate::gate::Gate;
 use crate::port::Role;
 use crate::time::Timestamp;
 use crate::turn::ToolCallReport;
@@ -25,6 +26,21 @@ pub struct Session {
     /// Where the page of earlier messages ends; none when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
+    /// The calls that wait for a decision, whatever the page.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// The conversation that it was forked from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Where a conversation comes from. What was said there before may be longer than what was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The other conversation; it may have expired.
+    pub session: String,
+    /// The turn at which it was forked.
+    pub turn: String,
 }
 
 /// What a list of sessions tells of each.

@@ -18,7 +18,9 @@ use crate::queue::Waiting;
 use crate::scope;
 use crate::turn::TurnError;
 use crate::working::Work;
-use anyturn_state::{Error, ExpectedLength, ExpectedVersion, Found, JournalSlice, LeaseState, Position};
+use anyturn_state::{
+    Actual, Error, ExpectedLength, ExpectedVersion, Found, JournalSlice, LeaseState, Position,
+};
 use anyturn_state::{Query, Store, Write};
 use std::cell::Cell;
 use std::pin::pin;
@@ -69,6 +71,8 @@ pub(crate) enum Resumption {
     Ready(Box<Ready>),
     /// Somebody else was quicker, or it is not known who has it; looking again tells.
     Elsewhere,
+    /// It comes too late, by the store's clock.
+    Late,
     /// There is no such turn to go on with.
     Gone,
 }
@@ -154,7 +158,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         }
     }
 
-    /// Takes over a turn that nobody works on: one that has not ended, or failed in a way that may be mended.
+    /// Takes over a turn that nobody works on: one that has not ended, failed in a way that may be mended, or waits
+    /// for nothing but decisions that nobody can take any more.
     pub(crate) async fn resume(
         &self,
         address: &Address,
@@ -162,6 +167,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         assistants: &impl Assistants,
     ) -> Result<Resumption, TurnError> {
         let loaded = self.load(address).await?;
+        let waiting = loaded.conversation.waiting().find(|waiting| waiting.turn == turn);
+        if let Some(waiting) = waiting.filter(|waiting| waiting.is_due(self.environment.now())) {
+            return self.expire(address, &loaded, waiting, assistants).await;
+        }
         let Some(current) = loaded.conversation.current.as_ref() else {
             return Ok(Resumption::Gone);
         };
@@ -246,7 +255,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     }
 
     /// Makes a commit that acquires the lease for a turn, and reads what there is to know of it.
-    async fn admit(
+    pub(crate) async fn admit(
         &self,
         address: &Address,
         turn: &str,
@@ -268,6 +277,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         let (grant, mut found) = match self.store.commit(&address.scope, writes, queries()).await {
             Ok(committed) => (Grant::of(&committed), committed.found),
+            Err(Error::Conflict {
+                actual: Actual::Time(_),
+                ..
+            }) => return Ok(Resumption::Late),
             Err(Error::Conflict { .. }) => return Ok(Resumption::Elsewhere),
             Err(Error::Unavailable(_)) => {
                 let found = self.store.read(&address.scope, queries()).await?;

@@ -3,6 +3,8 @@
 mod admission;
 mod busy;
 mod executor;
+mod forks;
+mod gates;
 mod interleavings;
 mod listeners;
 mod model;
@@ -12,4 +14,5 @@ mod survival;
 mod sweeping;
 mod tools;
 mod turns;
+mod undo;
 mod world;

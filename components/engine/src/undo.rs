@@ -46,6 +46,20 @@ pub struct UndoReport {
     pub items: Vec<UndoItem>,
 }
 
+impl UndoReport {
+    /// The report in words.
+    pub(crate) fn text(&self) -> String {
+        let line = |item: &UndoItem| {
+            if item.undone {
+                item.text.clone()
+            } else {
+                format!("Not undone: {}. {}", item.title, item.text)
+            }
+        };
+        self.items.iter().map(line).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
 /// One thing that was to be undone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UndoItem {

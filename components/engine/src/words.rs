@@ -7,23 +7,107 @@ use crate::gate::Verdict;
 use crate::port::Part;
 
 const YES: [&str; 43] = [
-    "y", "yes", "yes please", "yes do it", "yes go ahead", "yeah", "yep", "yup", "ok", "okay", "ok do it", "okay do it",
-    "ok go ahead", "okay go ahead", "k", "sure", "sure go ahead", "sure do it", "go", "go ahead", "go for it", "do it",
-    "do that", "please do", "please do it", "please do that", "proceed", "continue", "confirm", "confirmed",
-    "i confirm", "approve", "approved", "allow", "allow it", "fine", "sounds good", "looks good", "alright",
-    "all right", "of course", "absolutely", "definitely",
+    "y",
+    "yes",
+    "yes please",
+    "yes do it",
+    "yes go ahead",
+    "yeah",
+    "yep",
+    "yup",
+    "ok",
+    "okay",
+    "ok do it",
+    "okay do it",
+    "ok go ahead",
+    "okay go ahead",
+    "k",
+    "sure",
+    "sure go ahead",
+    "sure do it",
+    "go",
+    "go ahead",
+    "go for it",
+    "do it",
+    "do that",
+    "please do",
+    "please do it",
+    "please do that",
+    "proceed",
+    "continue",
+    "confirm",
+    "confirmed",
+    "i confirm",
+    "approve",
+    "approved",
+    "allow",
+    "allow it",
+    "fine",
+    "sounds good",
+    "looks good",
+    "alright",
+    "all right",
+    "of course",
+    "absolutely",
+    "definitely",
 ];
 
 const NO: [&str; 38] = [
-    "n", "no", "no thanks", "no thank you", "no dont", "no do not", "no stop", "nope", "nah", "cancel", "cancel it",
-    "cancel that", "stop", "stop it", "stop that", "dont", "dont do it", "dont do that", "please dont", "do not",
-    "do not do it", "do not do that", "please do not", "deny", "denied", "deny it", "reject", "rejected", "reject it",
-    "refuse", "abort", "never mind", "nevermind", "forget it", "forget that", "leave it", "better not", "rather not",
+    "n",
+    "no",
+    "no thanks",
+    "no thank you",
+    "no dont",
+    "no do not",
+    "no stop",
+    "nope",
+    "nah",
+    "cancel",
+    "cancel it",
+    "cancel that",
+    "stop",
+    "stop it",
+    "stop that",
+    "dont",
+    "dont do it",
+    "dont do that",
+    "please dont",
+    "do not",
+    "do not do it",
+    "do not do that",
+    "please do not",
+    "deny",
+    "denied",
+    "deny it",
+    "reject",
+    "rejected",
+    "reject it",
+    "refuse",
+    "abort",
+    "never mind",
+    "nevermind",
+    "forget it",
+    "forget that",
+    "leave it",
+    "better not",
+    "rather not",
 ];
 
 const UNDO: [&str; 14] = [
-    "undo", "undo it", "undo that", "undo this", "undo please", "please undo", "please undo that", "please undo it",
-    "undo the last action", "undo the last one", "undo last", "undo that please", "take it back", "take that back",
+    "undo",
+    "undo it",
+    "undo that",
+    "undo this",
+    "undo please",
+    "please undo",
+    "please undo that",
+    "please undo it",
+    "undo the last action",
+    "undo the last one",
+    "undo last",
+    "undo that please",
+    "take it back",
+    "take that back",
 ];
 
 /// What a message decides, if it is nothing but a "yes" or a "no".
@@ -76,10 +160,29 @@ mod tests {
 
     #[test]
     fn a_plain_yes_or_no_decides() {
-        for yes in ["yes", "Yes!", " ok ", "Sure.", "Go ahead", "do it!", "Yes, please.", "OK, do it", "“Yes”"] {
+        for yes in [
+            "yes",
+            "Yes!",
+            " ok ",
+            "Sure.",
+            "Go ahead",
+            "do it!",
+            "Yes, please.",
+            "OK, do it",
+            "“Yes”",
+        ] {
             assert_eq!(verdict(&text(yes)), Some(Verdict::Approve), "{yes}");
         }
-        for no in ["no", "No!", "cancel", "Stop.", "Don't do it", "don’t", "No, thanks", "never mind"] {
+        for no in [
+            "no",
+            "No!",
+            "cancel",
+            "Stop.",
+            "Don't do it",
+            "don’t",
+            "No, thanks",
+            "never mind",
+        ] {
             assert_eq!(verdict(&text(no)), Some(Verdict::Deny), "{no}");
         }
     }
@@ -87,12 +190,24 @@ mod tests {
     #[test]
     fn a_message_that_says_more_does_not() {
         for other in [
-            "", "yes?", "no?", "yes but only the first one", "yes no", "ok what is due today", "not yet", "yesterday",
-            "do it tomorrow", "stop the music", "yes ✅ and delete everything else too, all of it",
+            "",
+            "yes?",
+            "no?",
+            "yes but only the first one",
+            "yes no",
+            "ok what is due today",
+            "not yet",
+            "yesterday",
+            "do it tomorrow",
+            "stop the music",
+            "yes ✅ and delete everything else too, all of it",
         ] {
             assert_eq!(verdict(&text(other)), None, "{other}");
         }
-        let picture = Part::Image { media_type: "image/png".into(), url: "https://example.com/".into() };
+        let picture = Part::Image {
+            media_type: "image/png".into(),
+            url: "https://example.com/".into(),
+        };
         assert_eq!(verdict(&[text("yes").remove(0), picture]), None);
         assert_eq!(verdict(&[text("yes").remove(0), text("no").remove(0)]), None);
     }
@@ -100,7 +215,11 @@ mod tests {
     #[test]
     fn undo_is_told_from_talk_about_it() {
         assert!(undo(&text("Undo")) && undo(&text("undo that!")) && undo(&text("Please, undo that.")));
-        assert!(!undo(&text("undo?")) && !undo(&text("how do I undo a delete")) && !undo(&text("undo the second one")));
+        assert!(
+            !undo(&text("undo?"))
+                && !undo(&text("how do I undo a delete"))
+                && !undo(&text("undo the second one"))
+        );
     }
 
     #[test]

@@ -8,12 +8,12 @@ use crate::catalog::Catalog;
 use crate::engine::Engine;
 use crate::event::outbox::Outbox;
 use crate::event::{Place, log};
-use crate::journal::writer::Writer;
+use crate::journal::writer::{WriteError, Writer};
 use crate::journal::{Failure, FailureKind};
 use crate::port::{Caller, Environment, Model, Sink, Tools};
 use crate::run::{Run, Stop};
 use crate::turn::{Turn, TurnError};
-use anyturn_state::Store;
+use anyturn_state::{Error, Store};
 use futures::future::{Either, select};
 use std::cell::Cell;
 use std::future::Future;
@@ -22,6 +22,12 @@ use std::pin::{Pin, pin};
 /// How often in a row a turn is taken over without getting any further: whatever kills its instances would kill
 /// the next one too.
 const TAKE_OVERS: u32 = 5;
+
+/// How often the gates of a turn are listed when the store does not answer.
+const TRIES: u32 = 4;
+
+/// Milliseconds before that is tried again; each further time waits twice as long.
+const PAUSE: u64 = 25;
 
 /// A turn to be worked on.
 pub(crate) struct Work<'a> {
@@ -100,7 +106,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             let outcome = if hopeless {
                 Err(Failure::lasting(FailureKind::Interrupted, HOPELESS).into())
             } else {
-                self.work(&run, assistant, listed).await
+                match self.work(&run, assistant, listed).await {
+                    Err(Stop::Waiting) => Err(self.announce(address, &run).await),
+                    outcome => outcome,
+                }
             };
             run.close(outcome).await
         };
@@ -110,6 +119,28 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         heard.set(writer.outbox.heard());
         result
+    }
+
+    /// Lists the gates of a turn that is about to wait, for those who can decide them: when they are durable, and
+    /// before the turn says that it waits, so that whoever goes on with it should this instance die does it again.
+    async fn announce(&self, address: &Address, run: &Run<'_, S, E>) -> Stop {
+        let turn = run.progress(|progress| Some(progress.clone()));
+        let Some(turn) = turn.filter(|turn| turn.open_gates().any(|gated| gated.opened.role.is_some()))
+        else {
+            return Stop::Waiting;
+        };
+        if let Err(stop) = run.flush().await {
+            return stop;
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.list_gates(&address.user, &address.session, &turn).await {
+                Ok(()) => return Stop::Waiting,
+                Err(Error::Unavailable(_)) if tries < TRIES => self.environment.sleep(PAUSE << tries).await,
+                Err(error) => return Stop::Lost(WriteError::Store(error)),
+            }
+        }
     }
 
     /// Everything between admission and end.
@@ -133,6 +164,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                     model: &self.model,
                     tools: &self.tools,
                     catalog: &catalog,
+                    undo: self.settings.undo,
                 }
                 .answer()
                 .await

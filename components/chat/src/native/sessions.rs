@@ -160,6 +160,8 @@ fn view(session: Session) -> SessionView {
         expires_at,
         messages,
         before,
+        gates: _,
+        origin: _,
     } = session;
     let mut turns: Vec<TurnView> = Vec::new();
     for said in messages {

@@ -181,7 +181,7 @@ pub fn failure_kind(kind: FailureKind) -> Kind {
             Kind::InvalidMessage
         }
         FailureKind::ToolsUnavailable => Kind::ToolUnavailable,
-        FailureKind::Interrupted => Kind::TurnInterrupted,
+        FailureKind::Interrupted | FailureKind::Expired => Kind::TurnInterrupted,
         FailureKind::InvalidRequest
         | FailureKind::Unauthorized
         | FailureKind::UnknownModel

@@ -47,6 +47,7 @@ pub fn decision(error: DecideError) -> Problem {
             .with("gate", gate.id)
             .with("state", state(gate.state)),
         DecideError::InvalidDecision(_) => Problem::new(Kind::InvalidRequest, detail),
+        DecideError::Unchecked(_) => Problem::new(Kind::ToolUnavailable, detail),
         DecideError::Turn(error) => turn(error),
     }
 }

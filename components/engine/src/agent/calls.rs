@@ -1,12 +1,15 @@
 //! The tool calls of one answer: what each means, whether it may run, and what came of it.
 //!
+//! A risky call opens a gate instead of running. It and all calls after it wait until every gate is decided;
+//! the calls before it are made. What is made of a call that was approved is exactly what the gate holds.
+//!
 //! Intentions are recorded before anything runs. Calls that only read run at the same time; if any of them
 //! may change something, all run in the order in which the model wants them.
 
 use super::Agent;
+use super::plan::Plan;
 use crate::event::ToolStarted;
 use crate::journal::{CallOutcome, Record, ToolFinished, ToolIntended};
-use crate::json_schema;
 use crate::port::{
     Caller, Checked, EffectClass, Environment, Invocation, Model, ToolCall, ToolError, ToolOutcome, Tools,
 };
@@ -29,25 +32,36 @@ const PATIENCE: u64 = 5_000;
 struct Prepared<'c> {
     step: String,
     call: &'c ToolCall,
-    /// What is to be done, or why nothing is.
-    intended: Result<ToolIntended, String>,
+    plan: Plan,
     /// Whether the intention was recorded before this instance went on with the turn, so that the call may
     /// have been made.
     earlier: bool,
 }
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
-    /// Makes the calls of one answer, at most `allowed`. Each has an outcome afterwards.
+    /// Makes the calls of one answer, at most `allowed`. Each has an outcome afterwards, unless decisions are
+    /// waited for ([`Stop::Waiting`]).
     pub(super) async fn call_tools(&self, step: u32, calls: &[ToolCall], allowed: u32) -> Result<(), Stop> {
         let mut prepared = Vec::with_capacity(calls.len());
+        let mut waits = false;
         for (number, call) in (0u32..).zip(calls) {
-            prepared.push(self.prepare(format!("tool/{step}/{number}"), call, number < allowed)?);
+            let step = format!("tool/{step}/{number}");
+            let (plan, earlier) = self.plan(call, number < allowed, waits)?;
+            if matches!(plan, Plan::Wait) {
+                waits = true;
+            }
+            if !waits {
+                prepared.push(Prepared {
+                    step,
+                    call,
+                    plan,
+                    earlier,
+                });
+            }
         }
-        let reads = |prepared: &Prepared<'_>| {
-            prepared
-                .intended
-                .as_ref()
-                .map_or(true, |intended| intended.class == EffectClass::Read)
+        let reads = |prepared: &Prepared<'_>| match &prepared.plan {
+            Plan::Make(intended) => intended.class == EffectClass::Read,
+            Plan::Refuse(_) | Plan::Wait => true,
         };
         if prepared.iter().all(reads) {
             futures::future::try_join_all(prepared.into_iter().map(|call| self.perform(call))).await?;
@@ -56,70 +70,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 self.perform(call).await?;
             }
         }
-        Ok(())
-    }
-
-    fn prepare<'c>(&self, step: String, call: &'c ToolCall, allowed: bool) -> Result<Prepared<'c>, Stop> {
-        if let Some(intended) = self.run.progress(|progress| progress.intended(&call.id).cloned()) {
-            return Ok(Prepared {
-                step,
-                call,
-                intended: Ok(intended),
-                earlier: true,
-            });
-        }
-        let intended = if allowed {
-            self.intend(call)
-        } else {
-            Err("The limit of tool calls for one turn is reached; this call was not made.".to_owned())
-        };
-        if let Ok(intended) = &intended {
-            self.run.record(Record::ToolIntended(intended.clone()))?;
-        }
-        Ok(Prepared {
-            step,
-            call,
-            intended,
-            earlier: false,
-        })
-    }
-
-    /// What a call means, or what the model should know about why nothing is done.
-    fn intend(&self, call: &ToolCall) -> Result<ToolIntended, String> {
-        let Some(tool) = self.catalog.find(&call.name) else {
-            return Err(format!(
-                "There is no tool “{}”. There are: {}.",
-                call.name,
-                self.catalog.names()
-            ));
-        };
-        // Models that call a tool without arguments may write nothing at all.
-        let written = if call.arguments.trim().is_empty() {
-            "{}"
-        } else {
-            &call.arguments
-        };
-        let arguments: Value = serde_json::from_slice(written.as_bytes())
-            .map_err(|problem| format!("The arguments are not JSON: {problem}. The tool was not called."))?;
-        let problems = json_schema::check(&tool.definition.input_schema, &arguments);
-        if !problems.is_empty() {
-            let problems = problems.join("; ");
-            return Err(format!(
-                "The arguments are wrong: {problems}. The tool was not called."
-            ));
-        }
-        Ok(ToolIntended {
-            call: call.id.clone(),
-            server: tool.server.clone(),
-            tool: tool.definition.name.clone(),
-            title: tool
-                .definition
-                .title
-                .clone()
-                .unwrap_or_else(|| tool.definition.name.clone()),
-            arguments,
-            class: tool.definition.effect.class,
-        })
+        if waits { Err(Stop::Waiting) } else { Ok(()) }
     }
 
     /// The step of one call, told to the listener whether it runs or is recorded.
@@ -127,12 +78,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         let Prepared {
             step,
             call,
-            intended,
+            plan,
             earlier,
         } = prepared;
-        let (title, server) = match &intended {
-            Ok(intended) => (intended.title.clone(), intended.server.clone()),
-            Err(_) => (call.name.clone(), String::new()),
+        let (title, server) = match &plan {
+            Plan::Make(intended) => (intended.title.clone(), intended.server.clone()),
+            Plan::Refuse(_) | Plan::Wait => (call.name.clone(), String::new()),
         };
         self.run.tell_started(ToolStarted {
             id: call.id.clone(),
@@ -144,17 +95,19 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         let finished = |outcome| ToolFinished {
             step: step.clone(),
             call: call.id.clone(),
+            undo_until: self.undo_until(&outcome),
             outcome,
         };
-        match intended {
-            Err(reason) => {
+        match plan {
+            Plan::Wait => return Ok(()),
+            Plan::Refuse(reason) => {
                 // Nothing runs, so nothing has to be durable before it.
                 if self.run.progress(|progress| progress.tool(&step).is_none()) {
                     self.run
                         .record(Record::ToolFinished(finished(CallOutcome::NotRun(reason))))?;
                 }
             }
-            Ok(intended) => {
+            Plan::Make(intended) => {
                 let key = format!("{}/{step}", self.run.turn());
                 let action = async || Ok(finished(self.call(&intended, key, earlier).await?));
                 self.run.step(&step, action).await?;
@@ -261,6 +214,16 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                     Err(ToolError::NotRun(reason) | ToolError::Unknown(reason)) => Some(unknown(&reason)),
                 }
             }
+        }
+    }
+
+    /// Until when what a call did can be undone.
+    fn undo_until(&self, outcome: &CallOutcome) -> Option<u64> {
+        match outcome {
+            CallOutcome::Answered(outcome) if !outcome.is_error && !outcome.inverses.is_empty() => {
+                Some(self.environment.now().saturating_add(self.undo))
+            }
+            CallOutcome::Answered(_) | CallOutcome::NotRun(_) | CallOutcome::Unknown(_) => None,
         }
     }
 

@@ -55,7 +55,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Some(Logged::End(_)) | None => None,
         };
         let retryable = |turn: &Turn| turn.error.as_ref().is_some_and(|error| error.retryable);
-        if let Some(turn) = logged.as_ref().filter(|turn| !retryable(turn)) {
+        // What a turn waits for may have been decided in part, or have expired, since it was told.
+        let lasts = |turn: &&Turn| !retryable(turn) && turn.state != TurnState::Waiting;
+        if let Some(turn) = logged.as_ref().filter(lasts) {
             hearing.conclude(turn);
             return Ok(logged);
         }
@@ -69,6 +71,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 return Ok(None);
             }
             (Some(found), _) if listener.retry && found.can_go_on() => return Ok(None),
+            (Some(found), _) if found.is_due(self.environment.now()) => return Ok(None),
             (Some(found), _) => found.turn(&address.session, head(&loaded)),
             (None, Some(turn)) => turn,
             (None, None) => return Err(unknown(state)),
@@ -83,7 +86,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
 
     /// A turn of a conversation; `None` if it is gone, or was never part of it. `first`: where its first entry
     /// stands, if that is known.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         address: &Address,
         loaded: &Loaded,
@@ -92,7 +95,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     ) -> Result<Option<Progress>, TurnError> {
         // A turn that has not ended, or may be tried again, is after the checkpoint.
         let conversation = &loaded.conversation;
-        let mut near = conversation.current.iter().chain(&conversation.superseded);
+        let near = conversation.current.iter().chain(&conversation.superseded);
+        let mut near = near.chain(&conversation.waiting);
         if let Some(progress) = near.find(|known| known.turn == turn) {
             return Ok(Some(progress.clone()));
         }

@@ -1,14 +1,17 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
+use super::Gated;
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
 use crate::journal::{ToUndo, ToolIntended, TurnStarted};
 use crate::port::{EffectClass, FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
 use crate::time::Timestamp;
 use crate::turn::{Reply, ToolCallReport, Turn, TurnState};
+use crate::undo::{UndoItem, UndoReport};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A turn, as far as it has come.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// The turn's id.
     pub turn: String,
@@ -27,10 +30,14 @@ pub(crate) struct Progress {
     models: Vec<ModelCalled>,
     intended: Vec<ToolIntended>,
     finished: Vec<ToolFinished>,
+    /// The calls that wait, or waited, for decisions.
+    pub(super) gates: Vec<Gated>,
+    /// Whether its entries go on after those of other turns, because it has waited meanwhile.
+    pub moved: bool,
 }
 
 /// How a turn ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum End {
     /// The assistant answered.
     Finished,
@@ -48,6 +55,8 @@ pub(crate) enum End {
     },
     /// Its instance died and the conversation went on.
     Abandoned,
+    /// It goes on when its gates are decided.
+    Waiting,
 }
 
 impl Progress {
@@ -63,11 +72,13 @@ impl Progress {
             models: Vec::new(),
             intended: Vec::new(),
             finished: Vec::new(),
+            gates: Vec::new(),
+            moved: false,
         }
     }
 
     /// Takes a record of this turn in. A step that was recorded once keeps its first outcome.
-    pub(super) fn apply(&mut self, at: u64, record: Record) {
+    pub(crate) fn apply(&mut self, at: u64, record: Record) {
         if !matches!(record, Record::TurnAbandoned {}) {
             self.updated_at = at;
         }
@@ -84,6 +95,8 @@ impl Progress {
                 self.finished.push(finished);
             }
             Record::TurnResumed { .. } => self.end = None,
+            record @ (Record::GateOpened(_) | Record::GateDecided(_)) => self.apply_gate(at, record),
+            Record::TurnWaiting {} => self.end = Some(End::Waiting),
             Record::TurnFinished {} => self.end = Some(End::Finished),
             Record::TurnFailed { error, text } => self.end = Some(End::Failed { error, text }),
             Record::TurnStopped { text } => self.end = Some(End::Stopped { text }),
@@ -92,6 +105,8 @@ impl Progress {
             | Record::ToolFinished(_)
             | Record::TurnStarted(_)
             | Record::TurnAbandoned {}
+            | Record::Forked(_)
+            | Record::PastCopied {}
             | Record::TurnRefused { .. } => {}
         }
     }
@@ -127,7 +142,7 @@ impl Progress {
         match &self.end {
             None => true,
             Some(End::Failed { error, .. }) => error.retryable,
-            Some(End::Finished | End::Stopped { .. } | End::Abandoned) => false,
+            Some(End::Finished | End::Stopped { .. } | End::Abandoned | End::Waiting) => false,
         }
     }
 
@@ -175,6 +190,7 @@ impl Progress {
             Some(End::Failed { text, .. }) => broken_off(text, "(This answer could not be completed.)"),
             Some(End::Stopped { text }) => broken_off(text, "(The user stopped this answer.)"),
             Some(End::Abandoned) => "(This answer was interrupted.)".to_owned(),
+            Some(End::Waiting) => self.waiting_note(),
         };
         // A message without an answer would be answered along with the next one.
         messages.push(Message {
@@ -185,14 +201,30 @@ impl Progress {
     }
 
     fn result(&self, call: &ToolCall) -> ToolResult {
+        let gated = self.gate_of(&call.id);
+        let edited = gated.and_then(Gated::edited);
         let (content, is_error) = match self.finished(&call.id).map(|finished| &finished.outcome) {
-            Some(CallOutcome::Answered(outcome)) => (outcome.content.clone(), outcome.is_error),
+            Some(CallOutcome::Answered(outcome)) => match edited {
+                None => (outcome.content.clone(), outcome.is_error),
+                Some(arguments) => (
+                    format!(
+                        "(It was allowed with other arguments than yours: {arguments})\n{}",
+                        outcome.content
+                    ),
+                    outcome.is_error,
+                ),
+            },
             Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => (reason.clone(), true),
             None if self.intended(&call.id).is_some() => (
                 "This call was interrupted. It is unknown whether it took effect.".to_owned(),
                 true,
             ),
-            None => ("This call was not made.".to_owned(), true),
+            None => (
+                gated
+                    .and_then(Gated::denial)
+                    .unwrap_or_else(|| "This call was not made.".to_owned()),
+                true,
+            ),
         };
         ToolResult {
             call_id: call.id.clone(),
@@ -206,7 +238,7 @@ impl Progress {
         let mut content = self.undone().unwrap_or_default();
         let broken_off = match &self.end {
             Some(End::Failed { text, .. } | End::Stopped { text }) => text.as_str(),
-            None | Some(End::Finished | End::Abandoned) => "",
+            None | Some(End::Finished | End::Abandoned | End::Waiting) => "",
         };
         let texts = self
             .models
@@ -225,10 +257,16 @@ impl Progress {
     /// What of [`TurnStarted::undo`] was undone and what was not, for people and for the model; none before it
     /// is known of all.
     pub(crate) fn undone(&self) -> Option<String> {
+        if self.started.undo_only {
+            return Some(self.undo_report()?.text());
+        }
         let (mut done, mut not) = (Vec::new(), Vec::new());
         for (number, undo) in self.started.undo.iter().enumerate() {
             let mut whole = !undo.inverses.is_empty();
-            for inverse in 0..undo.inverses.len() {
+            for inverse in (0u32..).take(undo.inverses.len()) {
+                if undo.settled.contains(&inverse) {
+                    continue;
+                }
                 let outcome = &self.tool(&undo_step(number, inverse))?.outcome;
                 whole &= matches!(outcome, CallOutcome::Answered(outcome) if !outcome.is_error);
             }
@@ -247,6 +285,32 @@ impl Progress {
         }
     }
 
+    /// What came of what the turn was to undo, if that was all it was to do; none before it is known of all.
+    pub(crate) fn undo_report(&self) -> Option<UndoReport> {
+        let undo = self.started.undo.first().filter(|_| self.started.undo_only)?;
+        let mut items = Vec::with_capacity(undo.inverses.len());
+        for (number, inverse) in (0u32..).zip(&undo.inverses) {
+            let (undone, text) = if undo.settled.contains(&number) {
+                (true, "It had been undone before.".to_owned())
+            } else {
+                match &self.tool(&undo_step(0, number))?.outcome {
+                    CallOutcome::Answered(outcome) => (!outcome.is_error, outcome.content.clone()),
+                    CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason) => (false, reason.clone()),
+                }
+            };
+            items.push(UndoItem {
+                title: inverse.title.clone(),
+                undone,
+                text,
+            });
+        }
+        Some(UndoReport {
+            call: undo.call.clone(),
+            title: undo.title.clone(),
+            items,
+        })
+    }
+
     /// The calls that another turn would have to undo so that this one has changed nothing, the last first.
     pub(crate) fn to_undo(&self) -> Vec<ToUndo> {
         let undo = |intended: &ToolIntended| {
@@ -262,6 +326,7 @@ impl Progress {
                 server: intended.server.clone(),
                 title: intended.title.clone(),
                 inverses,
+                settled: Vec::new(),
             })
         };
         let changes = self
@@ -274,7 +339,8 @@ impl Progress {
     /// What is reported of a call.
     pub(crate) fn report(&self, call: &ToolCall) -> ToolCallReport {
         let intended = self.intended(&call.id);
-        let finished = self.finished(&call.id).map(|finished| &finished.outcome);
+        let finished_call = self.finished(&call.id);
+        let finished = finished_call.map(|finished| &finished.outcome);
         let (result, is_error) = match finished {
             Some(CallOutcome::Answered(outcome)) => {
                 let text = || Value::String(outcome.content.clone());
@@ -283,7 +349,7 @@ impl Progress {
             Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => {
                 (Value::String(reason.clone()), true)
             }
-            None => (Value::Null, self.end.is_some()),
+            None => (Value::Null, self.end.is_some() && !self.is_waiting()),
         };
         let as_written = || {
             serde_json::from_slice(call.arguments.as_bytes())
@@ -292,29 +358,43 @@ impl Progress {
         ToolCallReport {
             id: call.id.clone(),
             tool: call.name.clone(),
-            server: intended
-                .map(|intended| intended.server.clone())
-                .unwrap_or_default(),
-            arguments: intended.map_or_else(as_written, |intended| intended.arguments.clone()),
+            server: match (intended, self.gate_of(&call.id)) {
+                (Some(intended), _) => intended.server.clone(),
+                (None, Some(gated)) => gated.opened.server.clone(),
+                (None, None) => String::new(),
+            },
+            arguments: match (intended, self.gate_of(&call.id)) {
+                (Some(intended), _) => intended.arguments.clone(),
+                (None, Some(gated)) => gated.arguments().clone(),
+                (None, None) => as_written(),
+            },
             result,
             is_error,
-            undo: None,
+            undo: finished_call.and_then(ToolFinished::offer),
         }
     }
 
     /// All calls, in their order.
     pub(crate) fn calls(&self) -> Vec<ToolCallReport> {
-        self.models
-            .iter()
-            .flat_map(|model| &model.calls)
-            .map(|call| self.report(call))
-            .collect()
+        let asked = || self.models.iter().flat_map(|model| &model.calls);
+        let mut reports: Vec<ToolCallReport> = asked().map(|call| self.report(call)).collect();
+        // What no model has asked for, or an earlier part of the turn that is not at hand.
+        for intended in &self.intended {
+            if !asked().any(|call| call.id == intended.call) {
+                reports.push(self.report(&ToolCall {
+                    id: intended.call.clone(),
+                    name: intended.tool.clone(),
+                    arguments: intended.arguments.to_string(),
+                }));
+            }
+        }
+        reports
     }
 
     /// Why the turn has no complete answer.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match &self.end {
-            None | Some(End::Finished | End::Stopped { .. }) => None,
+            None | Some(End::Finished | End::Stopped { .. } | End::Waiting) => None,
             Some(End::Failed { error, .. }) => Some(error.clone()),
             Some(End::Abandoned) => Some(Failure::lasting(
                 FailureKind::Interrupted,
@@ -330,6 +410,7 @@ impl Progress {
             Some(End::Finished) => TurnState::Finished,
             Some(End::Failed { .. } | End::Abandoned) => TurnState::Failed,
             Some(End::Stopped { .. }) => TurnState::Stopped,
+            Some(End::Waiting) => TurnState::Waiting,
         }
     }
 
@@ -351,8 +432,8 @@ impl Progress {
                 content: self.content(),
             },
             tool_calls: self.calls(),
-            gates: Vec::new(),
-            undo: None,
+            gates: self.gate_reports(),
+            undo: self.undo_report(),
             usage,
             model: last.map(|model| model.model.clone()).unwrap_or_default(),
             finish_reason: last.map_or(FinishReason::Stop, |model| model.reason),
@@ -363,7 +444,7 @@ impl Progress {
 }
 
 /// The step in which an inverse of the call at a place of [`TurnStarted::undo`] is called.
-pub(crate) fn undo_step(call: usize, inverse: usize) -> String {
+pub(crate) fn undo_step(call: usize, inverse: u32) -> String {
     format!("undo/{call}/{inverse}")
 }
 

@@ -5,11 +5,13 @@
 //! they are, each after its length; numbers are LEB128. The first byte is the version. What cannot be read,
 //! such as a snapshot of another version, is as good as none: the journal is read from its beginning instead.
 
-use super::{Conversation, Exchange, Head};
+use super::{Action, Actions, Conversation, Exchange, Head, Progress};
 use crate::port::{Message, Part, Role, ToolCall, ToolResult};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The version of the encoding.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The most of anything that is believed without having seen it, so that damaged bytes cannot ask for memory.
 const MOST: u64 = 4096;
@@ -22,6 +24,9 @@ pub(crate) struct Snapshot {
     /// The conversation's time to live in milliseconds.
     pub ttl: u64,
     pub exchanges: Vec<Exchange>,
+    pub waiting: Vec<Progress>,
+    pub allowed: Vec<(String, String)>,
+    pub actions: Actions,
 }
 
 impl From<Snapshot> for Conversation {
@@ -31,11 +36,17 @@ impl From<Snapshot> for Conversation {
             updated_at,
             ttl: _,
             exchanges,
+            waiting,
+            allowed,
+            actions,
         } = snapshot;
         Conversation {
             head: Some(head),
             updated_at,
             exchanges,
+            waiting,
+            allowed,
+            actions,
             ..Conversation::default()
         }
     }
@@ -49,18 +60,27 @@ impl Snapshot {
             updated_at,
             ttl,
             exchanges,
+            waiting,
+            allowed,
+            actions: Actions(actions),
         } = self;
         let Head {
             assistant,
             title,
             created_at,
             detached,
+            origin,
         } = head;
         let mut bytes = Vec::with_capacity(1024);
         bytes.push(VERSION);
         put_text(&mut bytes, assistant);
         put_text(&mut bytes, title);
         bytes.push(u8::from(*detached));
+        bytes.push(u8::from(origin.is_some()));
+        if let Some((session, turn)) = origin {
+            put_text(&mut bytes, session);
+            put_text(&mut bytes, turn);
+        }
         for number in [*created_at, *updated_at, *ttl] {
             put_number(&mut bytes, number);
         }
@@ -78,6 +98,15 @@ impl Snapshot {
                 parts.iter().for_each(|part| put_part(&mut bytes, part));
             }
         }
+        put_length(&mut bytes, waiting.len());
+        waiting.iter().for_each(|turn| put_json(&mut bytes, turn));
+        put_length(&mut bytes, allowed.len());
+        for (server, tool) in allowed {
+            put_text(&mut bytes, server);
+            put_text(&mut bytes, tool);
+        }
+        put_length(&mut bytes, actions.len());
+        actions.iter().for_each(|action| put_json(&mut bytes, action));
         bytes
     }
 
@@ -88,23 +117,35 @@ impl Snapshot {
             return None;
         }
         let (assistant, title, detached) = (reader.text()?, reader.text()?, reader.flag()?);
+        let origin = if reader.flag()? {
+            Some((reader.text()?, reader.text()?))
+        } else {
+            None
+        };
         let (created_at, updated_at, ttl) = (reader.number()?, reader.number()?, reader.number()?);
         let head = Head {
             assistant,
             title,
             created_at,
             detached,
+            origin,
         };
         let exchanges = reader.list(|reader| {
             Some(Exchange {
                 messages: reader.list(Reader::message)?,
             })
         })?;
+        let waiting = reader.list(Reader::json)?;
+        let allowed = reader.list(|reader| Some((reader.text()?, reader.text()?)))?;
+        let actions: Vec<Action> = reader.list(Reader::json)?;
         reader.0.is_empty().then_some(Snapshot {
             head,
             updated_at,
             ttl,
             exchanges,
+            waiting,
+            allowed,
+            actions: Actions(actions),
         })
     }
 }
@@ -151,6 +192,11 @@ fn put_length(bytes: &mut Vec<u8>, length: usize) {
     put_number(bytes, u64::try_from(length).unwrap_or(u64::MAX));
 }
 
+/// What is rare stands as JSON. Nothing in it can fail to become JSON; if that changes, the snapshot is none.
+fn put_json(bytes: &mut Vec<u8>, value: &impl Serialize) {
+    put_text(bytes, &serde_json::to_string(value).unwrap_or_default());
+}
+
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
     put_length(bytes, text.len());
     bytes.extend_from_slice(text.as_bytes());
@@ -191,6 +237,13 @@ impl Reader<'_> {
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         std::str::from_utf8(text).ok().map(str::to_owned)
+    }
+
+    fn json<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (json, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        serde_json::from_slice(json).ok()
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
@@ -241,6 +294,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::TurnStarted;
     use proptest::prelude::*;
 
     fn part() -> impl Strategy<Value = Part> {
@@ -272,26 +326,52 @@ mod tests {
         let message =
             (role, prop::collection::vec(part(), 0..4)).prop_map(|(role, parts)| Message { role, parts });
         let exchange = prop::collection::vec(message, 0..5).prop_map(|messages| Exchange { messages });
-        let head = (".{0,20}", ".{0,20}", any::<u64>(), any::<bool>()).prop_map(
-            |(assistant, title, created_at, detached)| Head {
+        let origin = prop::option::of((".{0,9}", ".{0,9}"));
+        let head = (".{0,20}", ".{0,20}", any::<u64>(), any::<bool>(), origin).prop_map(
+            |(assistant, title, created_at, detached, origin)| Head {
                 assistant,
                 title,
                 created_at,
                 detached,
+                origin,
             },
+        );
+        let waiting = (".{0,9}", 0u64..99)
+            .prop_map(|(turn, first)| Progress::new(turn, first, 7, TurnStarted::default()));
+        let action = (".{0,9}", any::<u64>(), prop::collection::vec(any::<u32>(), 0..3)).prop_map(
+            |(call, until, settled)| Action {
+                call,
+                title: "Add".into(),
+                server: "s".into(),
+                until,
+                inverses: Vec::new(),
+                settled,
+                by: None,
+            },
+        );
+        let gates = (
+            prop::collection::vec(waiting, 0..3),
+            prop::collection::vec((".{0,9}", ".{0,9}"), 0..3),
+            prop::collection::vec(action, 0..3),
         );
         (
             head,
             any::<u64>(),
             any::<u64>(),
             prop::collection::vec(exchange, 0..4),
+            gates,
         )
-            .prop_map(|(head, updated_at, ttl, exchanges)| Snapshot {
-                head,
-                updated_at,
-                ttl,
-                exchanges,
-            })
+            .prop_map(
+                |(head, updated_at, ttl, exchanges, (waiting, allowed, actions))| Snapshot {
+                    head,
+                    updated_at,
+                    ttl,
+                    exchanges,
+                    waiting,
+                    allowed,
+                    actions: Actions(actions),
+                },
+            )
     }
 
     proptest! {

@@ -101,6 +101,8 @@ pub(crate) struct Told {
     pub started: Vec<String>,
     /// Calls of tools of which the outcome was told.
     pub finished: Vec<String>,
+    /// Gates of which the decision was told.
+    pub decided: Vec<String>,
 }
 
 impl Told {
@@ -112,6 +114,7 @@ impl Told {
                 match &event.kind {
                     EventKind::ToolStarted(started) => self.started.push(started.id.clone()),
                     EventKind::ToolFinished(report) => self.finished.push(report.id.clone()),
+                    EventKind::GateDecided(gate) => self.decided.push(gate.id.clone()),
                     _ => {}
                 }
             }

@@ -1,6 +1,6 @@
 //! Reads sessions for the people they belong to.
 
-use super::{Page, Session, SessionHead, SessionMessage};
+use super::{Origin, Page, Session, SessionHead, SessionMessage};
 use crate::conversation::{Conversation, Progress, Snapshot};
 use crate::engine::Engine;
 use crate::journal::{Entry, Record};
@@ -38,9 +38,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Query::Lease(scope::TURN.to_owned()),
             loading::journal(Position::At(0), 1),
             loading::journal(start, PAGE),
+            loading::journal(Position::Checkpoint, PAGE),
         ];
         let mut found = self.store.read(&scope, queries).await?.into_iter();
-        let snapshot = match found.next() {
+        let stored = found.next();
+        let snapshot = match &stored {
             Some(Found::Document(Some(document))) => Snapshot::decode(&document.value),
             _ => None,
         };
@@ -50,6 +52,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         let first = journal(found.next());
         let mut slice = journal(found.next());
+        let latest = stored.into_iter().chain(found);
         let Some(mut head) = self.head(session, &first, &snapshot)? else {
             return Ok(None);
         };
@@ -86,7 +89,14 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         let surplus = turns.len().saturating_sub(limit);
         turns.drain(..surplus);
-        let before = turns.first().map(|turn| turn.first).filter(|first| *first > 0);
+        let conversation = loading::load(&self.store, &scope, latest).await?.conversation;
+        // A fork's first entry is none of a turn's.
+        let origin = conversation.head.as_ref().and_then(|head| head.origin.clone());
+        let begins = u64::from(origin.is_some());
+        let before = turns
+            .first()
+            .map(|turn| turn.first)
+            .filter(|first| *first > begins);
         let running = !lease.holder.is_empty();
         Ok(Some(Session {
             running,
@@ -94,6 +104,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             messages: turns.iter().flat_map(messages).collect(),
             before,
             head,
+            gates: conversation.open_gates(self.environment.now()),
+            origin: origin.map(|(session, turn)| Origin { session, turn }),
         }))
     }
 
@@ -286,6 +298,10 @@ fn messages(turn: &Progress) -> Vec<SessionMessage> {
         error: turn.failure(),
         created_at: Timestamp(turn.updated_at),
     };
+    // Its beginning is on an earlier page.
+    if turn.started.message.is_empty() {
+        return vec![answer];
+    }
     let answered = turn.end.is_some() || !answer.content.is_empty() || !answer.tool_calls.is_empty();
     if answered { vec![said, answer] } else { vec![said] }
 }

@@ -163,6 +163,11 @@ fn assert_well_formed(world: &World) {
                 assert!(own, "a turn ends that is not running")
             }
             Record::TurnRefused { .. } => panic!("nothing here is refused"),
+            Record::GateOpened(_)
+            | Record::GateDecided(_)
+            | Record::TurnWaiting {}
+            | Record::Forked(_)
+            | Record::PastCopied {} => panic!("nothing here is risky, or forked"),
         }
     }
 }

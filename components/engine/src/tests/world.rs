@@ -13,7 +13,7 @@ use crate::{Stopping, Swept};
 use anyturn_state::memory::{ManualClock, MemoryStore};
 use anyturn_state::{Document, Found, Position, Query, Store};
 use futures::task::waker;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -65,6 +65,7 @@ impl World {
             lease: 3_000,
             attach: 60_000,
             detached_ttl: 60_000,
+            undo: 5 * 60 * 1000,
         };
         Rc::new(Engine::new(
             self.store.clone(),
@@ -216,24 +217,35 @@ impl World {
         };
         let entries = self.journal(session);
         let mut conversation = Conversation::default();
+        let mut actions = conversation.actions.clone();
         for (position, entry) in (0..).zip(entries) {
-            if position > checkpoint {
+            let begins = matches!(entry.what, Record::TurnStarted(_));
+            if position > checkpoint || position == checkpoint && !begins {
                 break;
             }
-            conversation.apply(position, entry);
+            if position < checkpoint {
+                conversation.apply(position, entry);
+                actions = conversation.actions.clone();
+            } else {
+                conversation.apply(position, entry);
+            }
         }
+        conversation.actions = actions;
         // The entry at the checkpoint, if there is one, begins the next turn and so settles those before it.
         let whole = conversation
             .current
             .as_ref()
             .is_some_and(|current| current.first < checkpoint);
         let replayed = conversation.snapshot(window, settings.ttl, whole).unwrap();
-        assert_eq!((&stored.head, stored.ttl), (&replayed.head, replayed.ttl));
+        assert_eq!(stored.head, replayed.head);
+        // It may live longer, for its gates.
+        assert!(stored.ttl >= replayed.ttl);
         // Only when something last happened may differ: replay has seen the next turn begin.
         assert_eq!(
             stored,
             Snapshot {
                 updated_at: stored.updated_at,
+                ttl: stored.ttl,
                 ..replayed
             }
         );
@@ -265,6 +277,11 @@ pub(super) fn name(record: &Record) -> &'static str {
         Record::TurnFailed { .. } => "turn-failed",
         Record::TurnStopped { .. } => "turn-stopped",
         Record::TurnAbandoned {} => "turn-abandoned",
+        Record::GateOpened(_) => "gate-opened",
+        Record::GateDecided(_) => "gate-decided",
+        Record::TurnWaiting {} => "turn-waiting",
+        Record::Forked(_) => "forked",
+        Record::PastCopied {} => "past-copied",
         Record::TurnRefused { .. } => "turn-refused",
     }
 }
@@ -404,6 +421,41 @@ pub(super) struct RecordingTools {
     pub slow: Rc<RefCell<Option<(ManualClock, u64)>>>,
     /// What tools answer, if not "… n is done".
     pub answer: Rc<RefCell<Option<ToolOutcome>>>,
+    /// More tools.
+    pub more: Rc<RefCell<Vec<ToolDefinition>>>,
+    /// What every call was made with, by its idempotency key.
+    pub arguments: Rc<RefCell<Vec<(String, Value)>>>,
+    /// By which tool, and how many calls of it, a tool's calls are undone.
+    pub inverses: Rc<RefCell<BTreeMap<String, (String, usize)>>>,
+}
+
+impl RecordingTools {
+    /// Adds a tool that takes a number `n`.
+    pub(super) fn add(&self, name: &str, class: EffectClass, destructive: bool) {
+        let effect = Effect { class, destructive };
+        self.more.borrow_mut().push(definition(name, effect));
+    }
+
+    /// The names of the tools that were called, in their order.
+    pub(super) fn called(&self) -> Vec<String> {
+        self.calls.borrow().iter().map(|(tool, _)| tool.clone()).collect()
+    }
+}
+
+fn definition(name: &str, effect: Effect) -> ToolDefinition {
+    ToolDefinition {
+        name: name.into(),
+        title: Some(name.to_uppercase()),
+        description: format!("Does {name}"),
+        input_schema: json!({
+            "type": "object",
+            "properties": {"n": {"type": "integer", "maximum": 1000}},
+            "required": ["n"],
+        }),
+        effect,
+        examples: Vec::new(),
+        reversible: false,
+    }
 }
 
 impl Tools for RecordingTools {
@@ -416,28 +468,21 @@ impl Tools for RecordingTools {
         if self.unlisted.get() {
             return Err(ToolError::NotRun("connection refused".into()));
         }
-        let tool = |name: &str, class| ToolDefinition {
-            name: name.into(),
-            title: Some(name.to_uppercase()),
-            description: format!("Does {name}"),
-            input_schema: json!({
-                "type": "object",
-                "properties": {"n": {"type": "integer", "maximum": 1000}},
-                "required": ["n"],
-            }),
-            effect: Effect {
+        let tool = |name: &str, class| {
+            let effect = Effect {
                 class,
                 destructive: false,
-            },
-            examples: Vec::new(),
-            reversible: false,
+            };
+            definition(name, effect)
         };
-        Ok(vec![
+        let mut tools = vec![
             tool("read", EffectClass::Read),
             tool("once", EffectClass::Idempotent),
             tool("sure", EffectClass::Verifiable),
             tool("risky", EffectClass::Unprotected),
-        ])
+        ];
+        tools.extend(self.more.borrow().iter().cloned());
+        Ok(tools)
     }
 
     async fn call(&self, _: &str, caller: &Caller, call: Invocation) -> Result<ToolOutcome, ToolError> {
@@ -445,6 +490,9 @@ impl Tools for RecordingTools {
         self.calls
             .borrow_mut()
             .push((call.tool.clone(), call.idempotency_key.clone()));
+        self.arguments
+            .borrow_mut()
+            .push((call.idempotency_key.clone(), call.arguments.clone()));
         let failure = self.failures.borrow_mut().pop_front();
         if let Some((false, error)) = failure {
             return Err(error);
@@ -465,7 +513,8 @@ impl Tools for RecordingTools {
             let mut effects = self.effects.borrow_mut();
             let effect = effects.entry(call.idempotency_key).or_default();
             // An idempotent tool takes effect once for a key; the engine must see to it for the others.
-            *effect = if call.tool == "once" { 1 } else { *effect + 1 };
+            let idempotent = ["once", "erase"].contains(&call.tool.as_str());
+            *effect = if idempotent { 1 } else { *effect + 1 };
         }
         yield_once().await;
         let (now, most) = self.under_way.get();
@@ -473,11 +522,19 @@ impl Tools for RecordingTools {
         if let Some((_, error)) = failure {
             return Err(error);
         }
-        Ok(self
-            .answer
-            .borrow()
-            .clone()
-            .unwrap_or_else(|| done(&call.tool, &call.arguments)))
+        let inverse = |(tool, times): &(String, usize)| {
+            let inverse = |number| Inverse {
+                tool: tool.clone(),
+                arguments: json!({ "n": call.arguments["n"].as_i64().unwrap() + number }),
+                title: format!("Take {} back", call.arguments["n"]),
+            };
+            (0..*times as i64).map(inverse).collect()
+        };
+        let mut outcome = done(&call.tool, &call.arguments);
+        if let Some(inverses) = self.inverses.borrow().get(&call.tool).map(inverse) {
+            outcome.inverses = inverses;
+        }
+        Ok(self.answer.borrow().clone().unwrap_or(outcome))
     }
 
     async fn check(&self, _: &str, _: &Caller, call: Invocation) -> Result<Checked, ToolError> {
