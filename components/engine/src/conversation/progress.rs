@@ -149,16 +149,22 @@ impl Progress {
     /// The user's message and what followed, as the model sees it. Every call has its result, always.
     pub(crate) fn messages(&self) -> Vec<Message> {
         let mut messages = Vec::with_capacity(2);
-        if let Some(undone) = self.undone() {
-            messages.push(Message {
-                role: Role::Assistant,
-                parts: vec![Part::Text { text: undone }],
-            });
-        }
+        let undone = self.undone().map(|undone| Message {
+            role: Role::Assistant,
+            parts: vec![Part::Text { text: undone }],
+        });
+        // What was undone for the message comes before it; what was undone by it is the answer.
+        let (before, after) = if self.started.undo_only {
+            (None, undone)
+        } else {
+            (undone, None)
+        };
+        messages.extend(before);
         messages.push(Message {
             role: Role::User,
             parts: self.started.message.clone(),
         });
+        messages.extend(after);
         for model in &self.models {
             let mut parts = Vec::with_capacity(1 + model.calls.len());
             if !model.text.is_empty() {
