@@ -49,6 +49,15 @@ fn whoever_cannot_be_identified_gets_401_everywhere_but_at_the_documentation() {
         ("DELETE", "/v1/sessions/s"),
         ("POST", NEW),
         ("POST", "/v1/sessions/s/turns"),
+        ("GET", "/v1/sessions/s/turns/t"),
+        ("GET", "/v1/sessions/s/turns/t/events"),
+        ("POST", "/v1/sessions/s/turns/t/stop"),
+        ("POST", "/v1/sessions/s/gates/g"),
+        ("GET", "/v1/sessions/s/audit"),
+        ("POST", "/v1/sessions/s/undo"),
+        ("POST", "/v1/sessions/s/fork"),
+        ("GET", "/v1/approvals"),
+        ("POST", "/v1/approvals/a"),
         ("GET", "/api/tasks"),
     ] {
         let reply = world.ask(request(method, path, ""));

@@ -7,7 +7,8 @@ mod reading;
 use crate::gate::Gate;
 use crate::port::Role;
 use crate::time::Timestamp;
-use crate::turn::ToolCallReport;
+use crate::turn::{ToolCallReport, TurnState};
+use crate::undo::UndoReport;
 use serde::Serialize;
 
 /// A conversation with a page of its messages. Serializes to JSON for the native API.
@@ -73,6 +74,14 @@ pub struct SessionMessage {
     /// The tools that were called for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCallReport>,
+    /// How far its turn is.
+    pub state: TurnState,
+    /// The calls of the turn that wait for decisions, and those that did; with an assistant's message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// What came of the turn, if it was one that undoes; with an assistant's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoReport>,
     /// Why an assistant's message is missing or incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<crate::journal::Failure>,

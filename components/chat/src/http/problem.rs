@@ -49,6 +49,8 @@ pub enum Kind {
     TurnUnfinished,
     /// The gate was decided in another way, or has expired.
     GateDecided,
+    /// Nobody decided in time.
+    GateExpired,
     /// It is somebody else's to decide.
     NotAllowed,
     /// There is nothing that can be undone.
@@ -120,6 +122,7 @@ impl Kind {
             Kind::TurnFinished => ("turn-finished", "The turn has ended", S::CONFLICT),
             Kind::TurnUnfinished => ("turn-unfinished", "The turn has not ended", S::CONFLICT),
             Kind::GateDecided => ("gate-decided", "The gate is decided already", S::CONFLICT),
+            Kind::GateExpired => ("gate-expired", "Nobody decided in time", S::CONFLICT),
             Kind::NotAllowed => ("not-allowed", "This is somebody else's to decide", S::FORBIDDEN),
             Kind::NothingToUndo => (
                 "nothing-to-undo",

@@ -1,7 +1,7 @@
 //! A new session with the past of another one, and with a message: saying something else than was said.
 
 use anyturn_engine::port::Environment;
-use anyturn_engine::{ForkRequest, OnBusy, SessionTarget, TurnRequest, session_index};
+use anyturn_engine::{ForkError, ForkRequest, OnBusy, SessionTarget, TurnRequest, session_index};
 use anyturn_state::Store;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -79,6 +79,8 @@ pub async fn fork<P: Platform>(
     };
     let head = match engine.fork(request).await {
         Ok(head) => head,
+        // It is another fork, and listed rightly.
+        Err(error @ ForkError::SessionExists) => return Err(problem::fork(error)),
         Err(error) => {
             // That it stays listed if this fails does no harm: lists skip sessions that do not exist.
             let shard = anyturn_engine::scope::shard(caller.user());

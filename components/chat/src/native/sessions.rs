@@ -1,8 +1,12 @@
 //! Sessions in native words: to list, to read, to forget.
 
-use anyturn_engine::Failure;
 use anyturn_engine::port::Role;
-use anyturn_engine::{Page, Session, SessionHead, SessionMessage, Timestamp, ToolCallReport, session_index};
+use anyturn_engine::session::Origin;
+use anyturn_engine::undo::UndoReport;
+use anyturn_engine::{
+    Failure, Gate, Page, Session, SessionHead, SessionMessage, Timestamp, ToolCallReport, TurnState,
+    session_index,
+};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -42,6 +46,12 @@ struct SessionView {
     /// What to ask `before` of for earlier turns; left out when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+    /// The calls that wait for a decision, whatever the page.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
+    /// The session that this one was forked from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 /// A turn as a session shows it.
@@ -52,11 +62,15 @@ struct TurnView {
     input: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<String>,
-    state: &'static str,
+    state: TurnState,
     /// What the assistant said; left out while it has not.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<MessageView>,
     tool_calls: Vec<ToolCallReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
     created_at: Timestamp,
@@ -160,8 +174,8 @@ fn view(session: Session) -> SessionView {
         expires_at,
         messages,
         before,
-        gates: _,
-        origin: _,
+        gates,
+        origin,
     } = session;
     let mut turns: Vec<TurnView> = Vec::new();
     for said in messages {
@@ -171,6 +185,9 @@ fn view(session: Session) -> SessionView {
             content,
             images,
             tool_calls,
+            state,
+            gates,
+            undo,
             error,
             created_at,
         } = said;
@@ -180,9 +197,11 @@ fn view(session: Session) -> SessionView {
                 turn,
                 input: String::new(),
                 images: Vec::new(),
-                state: "running",
+                state,
                 message: None,
                 tool_calls: Vec::new(),
+                gates: Vec::new(),
+                undo: None,
                 error: None,
                 created_at,
             });
@@ -192,9 +211,10 @@ fn view(session: Session) -> SessionView {
             view.input = content;
             view.images = images;
         } else {
-            view.state = if error.is_some() { "failed" } else { "finished" };
             view.message = Some(MessageView { role, content });
             view.tool_calls = tool_calls;
+            view.gates = gates;
+            view.undo = undo;
             view.error = error;
         }
     }
@@ -204,5 +224,7 @@ fn view(session: Session) -> SessionView {
         expires_at,
         turns,
         before,
+        gates,
+        origin,
     }
 }

@@ -181,7 +181,8 @@ pub fn failure_kind(kind: FailureKind) -> Kind {
             Kind::InvalidMessage
         }
         FailureKind::ToolsUnavailable => Kind::ToolUnavailable,
-        FailureKind::Interrupted | FailureKind::Expired => Kind::TurnInterrupted,
+        FailureKind::Interrupted => Kind::TurnInterrupted,
+        FailureKind::Expired => Kind::GateExpired,
         FailureKind::InvalidRequest
         | FailureKind::Unauthorized
         | FailureKind::UnknownModel

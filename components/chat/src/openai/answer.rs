@@ -95,9 +95,9 @@ pub fn id(turn: &str) -> String {
 }
 
 impl<'a> ChatCompletion<'a> {
-    /// A turn as a completion. `kept`: whether the server keeps the conversation.
+    /// A turn as a completion.
     #[must_use]
-    pub fn new(turn: &'a Turn, kept: bool) -> Self {
+    pub fn new(turn: &'a Turn) -> Self {
         Self {
             id: id(&turn.turn),
             object: "chat.completion",
@@ -107,7 +107,7 @@ impl<'a> ChatCompletion<'a> {
                 index: 0,
                 message: AnswerMessage {
                     role: "assistant",
-                    content: waiting::whole(turn, kept),
+                    content: waiting::whole(turn),
                     refusal: None,
                 },
                 logprobs: None,

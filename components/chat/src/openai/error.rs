@@ -139,6 +139,7 @@ fn describe(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
         Kind::TurnFinished => (status, INVALID, Some("turn_finished")),
         Kind::TurnUnfinished => (status, INVALID, Some("turn_unfinished")),
         Kind::GateDecided => (status, INVALID, Some("gate_decided")),
+        Kind::GateExpired => (status, INVALID, Some("gate_expired")),
         Kind::NotAllowed => (status, INVALID, Some("not_allowed")),
         Kind::NothingToUndo => (status, INVALID, Some("nothing_to_undo")),
         Kind::TooLate => (status, INVALID, Some("too_late")),

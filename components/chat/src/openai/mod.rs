@@ -51,7 +51,6 @@ pub async fn complete<P: Platform>(
         stream,
         include_usage,
     } = wanted;
-    let kept = matches!(conversation, Conversation::Named(_));
     let session = match conversation {
         Conversation::Named(id) => SessionTarget::Either { id },
         Conversation::Whole(history) => {
@@ -75,7 +74,7 @@ pub async fn complete<P: Platform>(
     let admitted = turns::admit(exchange, caller, files, Work::Turn(request)).await?;
     if stream {
         return admitted
-            .stream(stream::ChunkWriter::new(model, include_usage, kept))
+            .stream(stream::ChunkWriter::new(model, include_usage))
             .await
             .map_err(in_messages);
     }
@@ -83,7 +82,7 @@ pub async fn complete<P: Platform>(
     if turn.state == TurnState::Failed {
         return Err(error::failed(&turn));
     }
-    let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn, kept));
+    let mut response = respond::json(StatusCode::OK, &answer::ChatCompletion::new(&turn));
     put_names(&mut response, &turn.session, &turn.turn);
     Ok(response)
 }

@@ -63,8 +63,6 @@ pub struct ChunkWriter {
     created: u64,
     model: String,
     include_usage: bool,
-    /// Whether the server keeps the conversation.
-    kept: bool,
     told: String,
     ended: bool,
 }
@@ -72,13 +70,12 @@ pub struct ChunkWriter {
 impl ChunkWriter {
     /// A writer for an assistant's answer.
     #[must_use]
-    pub fn new(model: String, include_usage: bool, kept: bool) -> Self {
+    pub fn new(model: String, include_usage: bool) -> Self {
         Self {
             id: String::new(),
             created: 0,
             model,
             include_usage,
-            kept,
             told: String::new(),
             ended: false,
         }
@@ -162,7 +159,7 @@ impl ChunkWriter {
             text.push_str(&self.text(&turn.message.content));
             self.told.push_str(&turn.message.content);
         }
-        let waiting = waiting::text(turn, self.kept);
+        let waiting = waiting::text(turn);
         if !waiting.is_empty() {
             let separator = if self.told.is_empty() { "" } else { "\n\n" };
             text.push_str(&self.text(&format!("{separator}{waiting}")));

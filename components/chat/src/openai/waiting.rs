@@ -3,10 +3,10 @@
 
 use anyturn_engine::{Gate, GateKind, GateState, Turn, TurnState};
 
-/// What there is to say besides the turn's text: nothing, unless it waits. `kept`: whether the server keeps the
-/// conversation, so that the next message can decide.
+/// What there is to say besides the turn's text: nothing, unless it waits. Only conversations that the server keeps
+/// do.
 #[must_use]
-pub fn text(turn: &Turn, kept: bool) -> String {
+pub fn text(turn: &Turn) -> String {
     if turn.state != TurnState::Waiting {
         return String::new();
     }
@@ -19,13 +19,10 @@ pub fn text(turn: &Turn, kept: bool) -> String {
         }
         text.push('\n');
     }
-    let confirmed = open().any(|gate| gate.kind == GateKind::Confirm);
-    text.push_str(match (confirmed, kept) {
-        (true, true) => "Answer “yes” to confirm, or “no” to refuse.",
-        (true, false) => {
-            "This takes a conversation that the server keeps: name one by `metadata.session_id`, and say it again."
-        }
-        (false, _) => "It goes on when that is decided.",
+    text.push_str(if open().any(|gate| gate.kind == GateKind::Confirm) {
+        "Answer “yes” to confirm, or “no” to refuse."
+    } else {
+        "It goes on when that is decided."
     });
     text
 }
@@ -39,9 +36,9 @@ fn approver(gate: &Gate) -> String {
 
 /// The whole answer: the turn's text, and what there is to decide after it.
 #[must_use]
-pub fn whole(turn: &Turn, kept: bool) -> String {
+pub fn whole(turn: &Turn) -> String {
     let mut content = turn.message.content.clone();
-    let text = text(turn, kept);
+    let text = text(turn);
     if !content.is_empty() && !text.is_empty() {
         content.push_str("\n\n");
     }

@@ -154,6 +154,8 @@ enum FailureKind {
     TooLarge,
     /// The instance that ran the turn died, and another message came before anybody went on with it.
     Interrupted,
+    /// Nobody decided in time what the turn waited for, and the session went on without it.
+    Expired,
 }
 
 /// The turn was admitted.
@@ -253,6 +255,22 @@ pub(super) struct Session {
     /// What to ask `before` of for earlier turns; left out when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+    /// The calls that wait for a decision, whatever the page. Left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
+    /// The session that this one was forked from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+/// Where a session comes from.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Origin {
+    /// The other session; it may have expired.
+    session: String,
+    /// The turn at which it was forked.
+    turn: String,
 }
 
 /// A turn as a session shows it.
@@ -273,6 +291,12 @@ struct SessionTurn {
     message: Option<Reply>,
     /// The tools that were called.
     tool_calls: Vec<ToolCall>,
+    /// The calls that wait for decisions, and those that did. Left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
+    /// What came of it, if it was a turn that undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoReport>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,

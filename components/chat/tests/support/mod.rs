@@ -147,6 +147,25 @@ impl World {
         *self.send.borrow_mut() = Rc::new(answer);
     }
 
+    /// The same world on another instance; the tasks of this one are not polled any more.
+    pub fn restarted(&self) -> Self {
+        let pool = LocalPool::new();
+        Self {
+            spawner: pool.spawner(),
+            pool: Rc::new(RefCell::new(pool)),
+            model: Script::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Lets time pass, here and in the store.
+    pub fn pass(&self, milliseconds: u64) {
+        self.environment
+            .now
+            .set(self.environment.now.get() + milliseconds);
+        self.store.clock().advance(milliseconds);
+    }
+
     /// Runs until a future is done, and tasks with it.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.pool.borrow_mut().run_until(future)

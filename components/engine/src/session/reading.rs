@@ -266,6 +266,8 @@ fn decode(slice: &JournalSlice) -> Result<Vec<(u64, Entry)>, Error> {
 
 /// A turn as people see it: what they said, and what was answered as far as it was.
 fn messages(turn: &Progress) -> Vec<SessionMessage> {
+    // Whose it is, the session says.
+    let report = turn.turn("", "");
     let mut content = String::new();
     let mut images = Vec::new();
     for part in &turn.started.message {
@@ -286,16 +288,22 @@ fn messages(turn: &Progress) -> Vec<SessionMessage> {
         content,
         images,
         tool_calls: Vec::new(),
+        state: report.state,
+        gates: Vec::new(),
+        undo: None,
         error: None,
         created_at: Timestamp(turn.at),
     };
     let answer = SessionMessage {
         turn: turn.turn.clone(),
         role: Role::Assistant,
-        content: turn.content(),
+        content: report.message.content,
         images: Vec::new(),
-        tool_calls: turn.calls(),
-        error: turn.failure(),
+        tool_calls: report.tool_calls,
+        state: report.state,
+        gates: report.gates,
+        undo: report.undo,
+        error: report.error,
         created_at: Timestamp(turn.updated_at),
     };
     // Its beginning is on an earlier page.
