@@ -304,6 +304,11 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         Ok(self.writer.deadline().await?)
     }
 
+    /// How long the lease lasts from its renewal on, in milliseconds.
+    pub(crate) fn lease(&self) -> u64 {
+        self.writer.lease()
+    }
+
     /// Records something; it becomes durable before the next step runs.
     pub(crate) fn record(&self, what: Record) -> Result<(), Stop> {
         let entry = self.entry(self.turn.clone(), what);

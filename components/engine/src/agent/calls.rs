@@ -159,6 +159,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 return Ok(outcome);
             }
             invocation.not_after = self.run.deadline().await?;
+            let began = self.environment.now();
             let reason = match self
                 .tools
                 .call(&intended.server, &caller, invocation.clone())
@@ -177,6 +178,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 Err(ToolError::Unknown(reason)) => reason,
             };
             before = true;
+            if intended.class == EffectClass::Verifiable {
+                // It may be under way still, and take effect right after a check has found nothing. The lease that
+                // it was made under cannot last longer than this from then on, so nor can the call's last moment.
+                let passed = self.environment.now().saturating_sub(began);
+                let left = self.run.lease().saturating_sub(passed);
+                self.environment.sleep(left).await;
+            }
             match intended.class {
                 EffectClass::Read if tries >= TRIES => {
                     return Ok(CallOutcome::NotRun(format!("The tool did not answer: {reason}")));

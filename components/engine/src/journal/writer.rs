@@ -170,6 +170,11 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         Ok(self.until.get())
     }
 
+    /// How long the lease lasts from its renewal on, in milliseconds.
+    pub(crate) fn lease(&self) -> u64 {
+        self.lease
+    }
+
     /// Puts an entry into the next write.
     pub(crate) fn record(&self, entry: &Entry) -> Result<(), WriteError> {
         let bytes = entry.encode()?;

@@ -153,6 +153,22 @@ fn an_unprotected_call_without_an_answer_is_never_repeated() {
 }
 
 #[test]
+fn a_check_settles_a_call_that_broke_off_only_when_it_cannot_take_effect_any_more() {
+    let world = World::new();
+    let broke_off = (false, ToolError::Unknown("connection reset".into()));
+    world.tools.failures.borrow_mut().push_back(broke_off);
+    let turn = world.turn(say("sure:1")).unwrap();
+    assert_eq!(results(&turn), [(false, "sure 1 is done".into())]);
+    assert_eq!(world.tools.checks.borrow().len(), 1);
+    // The last moment of a call is that of the lease that it was made under.
+    assert!(
+        world.elapsed() >= 3_000,
+        "{} ms after a call under a lease of 3 s",
+        world.elapsed()
+    );
+}
+
+#[test]
 fn a_call_that_did_not_run_is_said_to_have_not() {
     let world = World::new();
     world
