@@ -42,6 +42,8 @@ pub(crate) struct Conversation {
     pub allowed: Vec<(String, String)>,
     /// What was done last and can be undone.
     pub actions: Actions,
+    /// The same as it was before the latest turn, for a snapshot without that.
+    earlier: Actions,
 }
 
 /// What does not change in the course of a conversation.
@@ -79,6 +81,7 @@ impl Conversation {
                         origin: None,
                     });
                 }
+                self.earlier = self.actions.clone();
                 self.actions.forget(at);
                 self.actions
                     .undo(&turn, started.undo.iter().map(|undo| undo.call.as_str()));
@@ -140,6 +143,7 @@ impl Conversation {
         match what {
             Record::TurnResumed { .. } => {
                 self.settle();
+                self.earlier = self.actions.clone();
                 let mut progress = self.waiting.remove(index);
                 progress.moved = true;
                 progress.apply(at, what);
@@ -262,7 +266,11 @@ impl Conversation {
             exchanges: window.cut(exchanges),
             waiting: self.waiting.clone(),
             allowed: self.allowed.clone(),
-            actions: self.actions.clone(),
+            actions: if with_current {
+                self.actions.clone()
+            } else {
+                self.earlier.clone()
+            },
         })
     }
 }

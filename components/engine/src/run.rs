@@ -18,9 +18,10 @@ use crate::event::{EventKind, ToolStarted, TurnStarted};
 use crate::gate::{beside, by_itself};
 use crate::journal::writer::{LARGEST_ENTRY, WriteError, Writer};
 use crate::journal::{
-    Entry, Failure, FailureKind, GateOpened, Key, ModelCalled, Record, Ruling, ToolFinished, VERSION,
+    CallOutcome, Entry, Failure, FailureKind, GateOpened, Key, ModelCalled, Record, Ruling, ToolFinished,
+    VERSION,
 };
-use crate::port::{Caller, Environment, Message};
+use crate::port::{Caller, EffectClass, Environment, Message};
 use crate::scope;
 use crate::time::Timestamp;
 use crate::turn::{ToolCallReport, Turn, TurnError, TurnState};
@@ -49,6 +50,12 @@ pub(crate) struct Run<'a, S, E> {
     turn: String,
     /// What was told of the turn before this instance took it over.
     log: Told,
+    /// Whether this instance has taken it over.
+    resumed: bool,
+    /// Calls that may have been made: those intended before this instance had the turn, and its own.
+    made: RefCell<Vec<String>>,
+    /// Calls that this instance has told to begin.
+    told: RefCell<Vec<String>>,
     /// Whether text was told, and whether an empty line belongs before the next.
     text: Cell<Text>,
 }
@@ -148,6 +155,8 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         };
         conversation.trim(window);
         let superseded = conversation.superseded.clone();
+        let open = conversation.current.iter().flat_map(Progress::open_calls);
+        let made = RefCell::new(open.map(|(_, intended)| intended.call).collect());
         let run = Run {
             assistant,
             caller,
@@ -157,6 +166,9 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             conversation: RefCell::new(conversation),
             turn,
             log: Told::default(),
+            resumed: taken_over.is_some(),
+            made,
+            told: RefCell::default(),
             text: Cell::new(Text::Nothing),
         };
         for progress in superseded {
@@ -246,6 +258,11 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             self.log = told;
         }
         self
+    }
+
+    /// Whether this instance has taken the turn over.
+    pub(crate) fn resumed(&self) -> bool {
+        self.resumed
     }
 
     /// The turn's id.
@@ -382,6 +399,7 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
     /// Tells that a tool is about to run, unless that was told already.
     pub(crate) fn tell_started(&self, started: ToolStarted) {
         if !self.log.started.contains(&started.id) {
+            self.told.borrow_mut().push(started.id.clone());
             self.emit(EventKind::ToolStarted(started));
         }
     }
@@ -436,6 +454,40 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
 
     // ---- the end --------------------------------------------------------------------------------------
 
+    /// This call is made from here on.
+    pub(crate) fn making(&self, call: &str) {
+        self.made.borrow_mut().push(call.to_owned());
+    }
+
+    /// Records what is known of calls that have no outcome, when the turn ends before they have one.
+    fn settle_calls(&self) -> Result<(), WriteError> {
+        for (step, intended) in self.progress(Progress::open_calls) {
+            let made = self.made.borrow().contains(&intended.call);
+            let outcome = if made && intended.class != EffectClass::Read {
+                CallOutcome::Unknown(
+                    "The turn was stopped; it is unknown whether this call took effect.".to_owned(),
+                )
+            } else {
+                CallOutcome::NotRun("The turn was stopped before this call was made.".to_owned())
+            };
+            let finished = Record::ToolFinished(ToolFinished {
+                step,
+                call: intended.call.clone(),
+                undo_until: None,
+                outcome,
+            });
+            self.write(self.entry(self.turn.clone(), finished))?;
+            let report =
+                self.progress(|progress| progress.calls().into_iter().find(|call| call.id == intended.call));
+            let told =
+                self.told.borrow().contains(&intended.call) || self.log.started.contains(&intended.call);
+            if let Some(report) = report.filter(|_| told) {
+                self.tell_finished(report);
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the turn, durably, and reports it.
     pub(crate) async fn close(&self, outcome: Result<(), Stop>) -> Result<Turn, TurnError> {
         let end = match outcome {
@@ -445,6 +497,14 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             Err(Stop::Waiting) => Record::TurnWaiting {},
             Err(Stop::Lost(error)) => return Err(self.turn_error(error)),
         };
+        let over = match &end {
+            Record::TurnStopped { .. } => true,
+            Record::TurnFailed { error, .. } => !error.retryable,
+            _ => false,
+        };
+        if over {
+            self.settle_calls().map_err(|error| self.turn_error(error))?;
+        }
         let end = self.entry(self.turn.clone(), end);
         self.conversation.borrow_mut().apply(u64::MAX, end.clone());
         self.keep_for_gates();

@@ -126,6 +126,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         key: String,
         earlier: bool,
     ) -> Result<CallOutcome, Stop> {
+        self.run.making(&intended.call);
         let reads = intended.class == EffectClass::Read;
         let patience = async {
             self.run.stopped().await;

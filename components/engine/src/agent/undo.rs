@@ -40,7 +40,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         if undo.is_empty() {
             return Ok(());
         }
-        let told = self.run.progress(|progress| progress.undone().is_some());
+        let told = self.run.resumed() && self.run.progress(|progress| progress.undone().is_some());
         let mut waits = false;
         let mut planned = Vec::new();
         for (place, undo) in undo.iter().enumerate() {

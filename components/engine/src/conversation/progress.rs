@@ -1,6 +1,7 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
 use super::Gated;
+use super::actions::inverse_call;
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
 use crate::journal::{ToUndo, ToolIntended, TurnStarted};
 use crate::port::{EffectClass, FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
@@ -340,6 +341,24 @@ impl Progress {
             .iter()
             .filter(|intended| intended.class != EffectClass::Read);
         changes.rev().filter_map(undo).collect()
+    }
+
+    /// Calls that were intended and have no outcome, each with its step.
+    pub(crate) fn open_calls(&self) -> Vec<(String, ToolIntended)> {
+        let made = self.models.iter().flat_map(|model| {
+            let step = model.step.strip_prefix("model/").unwrap_or_default();
+            let place =
+                move |(place, call): (usize, &ToolCall)| (format!("tool/{step}/{place}"), call.id.clone());
+            model.calls.iter().enumerate().map(place)
+        });
+        let undone = self.started.undo.iter().enumerate().flat_map(|(place, undo)| {
+            let inverses = (0u32..).take(undo.inverses.len());
+            inverses.map(move |number| (undo_step(place, number), inverse_call(&undo.call, number)))
+        });
+        made.chain(undone)
+            .filter(|(_, call)| self.finished(call).is_none())
+            .filter_map(|(step, call)| Some((step, self.intended(&call)?.clone())))
+            .collect()
     }
 
     /// What is reported of a call.

@@ -22,21 +22,30 @@ impl ArcWake for Flag {
 
 /// Tasks that run one poll at a time, in an order that the test chooses.
 #[derive(Default)]
-pub(super) struct Tasks(Vec<(Arc<Flag>, Option<Task>)>);
+pub(super) struct Tasks(Vec<Running>);
 
-type Task = Pin<Box<dyn Future<Output = ()>>>;
+struct Running {
+    flag: Arc<Flag>,
+    task: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    paused: bool,
+}
 
 impl Tasks {
     /// Adds a task.
     pub(super) fn spawn(&mut self, future: impl Future<Output = ()> + 'static) -> usize {
-        self.0
-            .push((Arc::new(Flag(AtomicBool::new(true))), Some(Box::pin(future))));
+        self.0.push(Running {
+            flag: Arc::new(Flag(AtomicBool::new(true))),
+            task: Some(Box::pin(future)),
+            paused: false,
+        });
         self.0.len() - 1
     }
 
     /// Polls one of the tasks that can go on; `false` if none can.
     pub(super) fn poll_any(&mut self, choice: usize) -> bool {
-        let can = |(flag, task): &(Arc<Flag>, Option<_>)| task.is_some() && flag.0.load(Ordering::SeqCst);
+        let can = |running: &Running| {
+            running.task.is_some() && !running.paused && running.flag.0.load(Ordering::SeqCst)
+        };
         let ready: Vec<usize> = (0..self.0.len()).filter(|index| can(&self.0[*index])).collect();
         if ready.is_empty() {
             return false;
@@ -46,7 +55,11 @@ impl Tasks {
 
     /// Polls this task; `false` if it has nothing to do.
     pub(super) fn poll(&mut self, index: usize) -> bool {
-        let (flag, task) = &mut self.0[index];
+        let Running {
+            flag,
+            task,
+            paused: _,
+        } = &mut self.0[index];
         let Some(future) = task.as_mut().filter(|_| flag.0.swap(false, Ordering::SeqCst)) else {
             return false;
         };
@@ -62,11 +75,21 @@ impl Tasks {
 
     /// Drops a task wherever it is, as a crash does; `false` if it had ended.
     pub(super) fn crash(&mut self, index: usize) -> bool {
-        self.0[index].1.take().is_some()
+        self.0[index].task.take().is_some()
+    }
+
+    /// Keeps a task from running, as SIGSTOP does; time passes for it all the same.
+    pub(super) fn pause(&mut self, index: usize) {
+        self.0[index].paused = true;
+    }
+
+    /// Lets all tasks run that were paused.
+    pub(super) fn resume(&mut self) {
+        self.0.iter_mut().for_each(|running| running.paused = false);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|(_, task)| task.is_none())
+        self.0.iter().all(|running| running.task.is_none())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,8 +1,14 @@
-//! Two instances, one conversation, and everything that can go wrong, in every order that chance finds.
+//! Three instances, one conversation, and everything that can go wrong, in every order that chance finds: crashes,
+//! pauses longer than a lease, a store that fails before or after it has done something, repeated requests,
+//! messages at the same time under every policy, stops, listeners that come and go, and sweeps.
 
 use super::world::*;
+use crate::assistant::OnBusy;
+use crate::event::{Event, EventId};
 use crate::journal::{CallOutcome, Record};
 use crate::turn::*;
+use crate::{EventKind, Stopping};
+use anyturn_state::Store;
 use anyturn_state::memory::Fault;
 use proptest::prelude::*;
 use std::cell::RefCell;
@@ -15,6 +21,7 @@ struct Client {
     script: &'static str,
     /// Clients of the same key send the same script: they are repetitions of one request.
     key: Option<u8>,
+    on_busy: OnBusy,
     /// Before which scheduling decision it comes.
     at: usize,
 }
@@ -28,104 +35,263 @@ enum Act {
     Wait(u64),
     /// Kills the instance of a task.
     Crash(usize),
+    /// Stops the instance of a task from running, as SIGSTOP does.
+    Pause(usize),
+    /// Lets all of those run again.
+    Resume,
+    /// Somebody listens to a turn that was heard of, from its beginning.
+    Listen(usize),
+    /// Somebody goes on listening, elsewhere, after what they have heard.
+    Reconnect(usize),
+    /// Somebody stops a turn that was heard of.
+    Stop(usize),
+    /// An instance looks for lost turns.
+    Sweep,
 }
 
 const SCRIPTS: [&str; 6] = [
     "hello",
     "risky:1|ok",
-    "once:1 read:2|wait:2000 ok",
-    "read:1 read:2|risky:3|ok",
-    "wait:4000 ok",
-    "risky:1|fail",
+    "once:1 read:2|wait:2000 ok then",
+    "read:1 read:2|risky:3 sure:4|ok",
+    "beat:1500 ok so it is",
+    "sure:1|fail",
+];
+
+const POLICIES: [OnBusy; 4] = [
+    OnBusy::Reject,
+    OnBusy::Enqueue,
+    OnBusy::Interrupt,
+    OnBusy::Rollback,
 ];
 
 fn clients() -> impl Strategy<Value = Vec<Client>> {
-    let client = (0..SCRIPTS.len(), prop::option::of(0u8..3), 0usize..60).prop_map(|(script, key, at)| {
-        // The key decides the script, so that repetitions are repetitions.
-        let script = key.map_or(script, |key| (script % 2) * 3 + usize::from(key));
-        Client {
-            script: SCRIPTS[script],
-            key: key.map(|key| key + 3 * u8::from(script >= 3)),
-            at,
-        }
-    });
-    prop::collection::vec(client, 1..5)
+    let client = (
+        0..SCRIPTS.len(),
+        prop::option::of(0u8..3),
+        0..POLICIES.len(),
+        0usize..80,
+    )
+        .prop_map(|(script, key, policy, at)| {
+            // The key decides the script, so that repetitions are repetitions.
+            let script = key.map_or(script, |key| (script % 2) * 3 + usize::from(key));
+            Client {
+                script: SCRIPTS[script],
+                key: key.map(|key| key + 3 * u8::from(script >= 3)),
+                on_busy: POLICIES[policy],
+                at,
+            }
+        });
+    prop::collection::vec(client, 1..6)
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
-        30 => any::<usize>().prop_map(Act::Poll),
-        2 => (1u64..4_000).prop_map(Act::Wait),
-        1 => any::<usize>().prop_map(Act::Crash),
+        60 => any::<usize>().prop_map(Act::Poll),
+        4 => (1u64..4_000).prop_map(Act::Wait),
+        2 => any::<usize>().prop_map(Act::Crash),
+        1 => any::<usize>().prop_map(Act::Pause),
+        1 => Just(Act::Resume),
+        1 => any::<usize>().prop_map(Act::Listen),
+        1 => any::<usize>().prop_map(Act::Reconnect),
+        1 => any::<usize>().prop_map(Act::Stop),
+        1 => Just(Act::Sweep),
     ];
-    prop::collection::vec(act, 1..200)
+    prop::collection::vec(act, 1..260)
 }
 
 fn faults() -> impl Strategy<Value = BTreeMap<u64, Fault>> {
     let fault = prop_oneof![Just(Fault::Before), Just(Fault::After)];
-    prop::collection::btree_map(1u64..40, fault, 0..6)
+    prop::collection::btree_map(1u64..60, fault, 0..6)
 }
 
-/// What each client got.
-type Results = Vec<(Client, Result<Turn, TurnError>)>;
-
 fn request(client: &Client) -> TurnRequest {
-    match client.key {
-        Some(key) => say_once(&key.to_string(), client.script),
-        None => say(client.script),
+    TurnRequest {
+        on_busy: Some(client.on_busy),
+        idempotency_key: client.key.map(|key| key.to_string()),
+        ..say(client.script)
     }
 }
 
-fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>) -> (World, Results) {
-    let world = World::new();
+/// Somebody who hears events.
+#[derive(Clone, Default)]
+struct Ear {
+    /// What was heard on another connection before.
+    before: Vec<Event>,
+    heard: Heard,
+    result: Rc<RefCell<Option<Result<Turn, TurnError>>>>,
+}
+
+impl Ear {
+    /// All that was heard.
+    fn all(&self) -> Vec<Event> {
+        self.before
+            .iter()
+            .chain(self.heard.0.borrow().iter())
+            .cloned()
+            .collect()
+    }
+}
+
+/// What there is to judge afterwards.
+#[derive(Default)]
+struct History {
+    clients: Vec<(Client, Ear)>,
+    listeners: Vec<Ear>,
+    stops: Rc<RefCell<Vec<(String, Result<Stopping, TurnError>)>>>,
+}
+
+impl History {
+    fn ears(&self) -> impl Iterator<Item = &Ear> {
+        self.clients.iter().map(|(_, ear)| ear).chain(&self.listeners)
+    }
+
+    /// The turns that somebody has heard of.
+    fn turns(&self) -> Vec<String> {
+        let turns: BTreeSet<String> = self
+            .ears()
+            .filter_map(|ear| ear.heard.0.borrow().first().map(|event| event.id.turn.clone()))
+            .collect();
+        turns.into_iter().collect()
+    }
+}
+
+/// A world that is being played.
+struct Play {
+    world: World,
+    tasks: Tasks,
+    instances: [Rc<TestEngine>; 3],
+    history: History,
+}
+
+impl Play {
+    fn engine(&self) -> Rc<TestEngine> {
+        self.instances[self.tasks.len() % self.instances.len()].clone()
+    }
+
+    fn ask(&mut self, client: &Client) {
+        let (all, engine, request, ear) =
+            (self.world.clone(), self.engine(), request(client), Ear::default());
+        self.history.clients.push((client.clone(), ear.clone()));
+        self.tasks.spawn(async move {
+            // What the front does first.
+            let writes = crate::session_index::touch("ada", "s1", all.clock().now(), true);
+            let entered = all
+                .store
+                .commit(&crate::scope::shard("ada"), writes, Vec::new())
+                .await;
+            let result = match entered {
+                Ok(_) => engine.turn(&all, request, &ear.heard).await,
+                Err(error) => Err(error.into()),
+            };
+            ear.result.replace(Some(result));
+        });
+    }
+
+    fn listen(&mut self, turn: String, before: Vec<Event>) {
+        let (all, engine) = (self.world.clone(), self.engine());
+        let ear = Ear {
+            before,
+            ..Ear::default()
+        };
+        self.history.listeners.push(ear.clone());
+        self.tasks.spawn(async move {
+            let after: Option<EventId> = ear.before.last().map(|event| event.id.clone());
+            let result = engine.attach("ada", "s1", &turn, after, &all, &ear.heard).await;
+            ear.result.replace(Some(result));
+        });
+    }
+
+    fn act(&mut self, act: Act) {
+        let (all, engine) = (self.world.clone(), self.engine());
+        let turns = self.history.turns();
+        let among = |choice: usize| turns.get(choice % turns.len().max(1)).cloned();
+        match act {
+            Act::Poll(choice) => {
+                self.tasks.poll_any(choice);
+            }
+            Act::Wait(time) => all.clock().advance(time),
+            Act::Crash(choice) if !self.tasks.is_empty() => {
+                self.tasks.crash(choice % self.tasks.len());
+            }
+            Act::Pause(choice) if !self.tasks.is_empty() => self.tasks.pause(choice % self.tasks.len()),
+            Act::Crash(_) | Act::Pause(_) => {}
+            Act::Resume => self.tasks.resume(),
+            Act::Listen(choice) => {
+                if let Some(turn) = among(choice) {
+                    self.listen(turn, Vec::new());
+                }
+            }
+            Act::Reconnect(choice) => {
+                let heard: Vec<Vec<Event>> = self.history.ears().map(Ear::all).collect();
+                // Whoever has heard the end does not come back.
+                let cut = |heard: &&Vec<Event>| heard.last().is_some_and(|event| event.kind.end().is_none());
+                let cut: Vec<Vec<Event>> = heard.iter().filter(cut).cloned().collect();
+                if let Some(before) = cut.get(choice % cut.len().max(1)) {
+                    self.listen(before[0].id.turn.clone(), before.clone());
+                }
+            }
+            Act::Stop(choice) => {
+                if let Some(turn) = among(choice) {
+                    let stops = self.history.stops.clone();
+                    self.tasks.spawn(async move {
+                        let stopping = engine.stop("ada", "s1", &turn, &all).await;
+                        stops.borrow_mut().push((turn, stopping));
+                    });
+                }
+            }
+            Act::Sweep => {
+                self.tasks.spawn(async move {
+                    let _ = engine.sweep(&all, 10).await;
+                });
+            }
+        }
+    }
+
+    /// Everything heals, and who is still there comes to an end.
+    fn heal(&mut self) {
+        self.world.store.heal();
+        self.tasks.resume();
+        for choice in 0..200_000usize {
+            if self.tasks.is_empty() {
+                return;
+            }
+            if !self.tasks.poll_any(choice.wrapping_mul(7)) {
+                self.world.clock().advance(50);
+            }
+        }
+        panic!("somebody never comes to an end");
+    }
+}
+
+fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>) -> (World, History) {
+    let world = World::lasting();
     let faults = faults.clone();
     world
         .store
         .on_operation(move |operation| faults.get(&operation.number).copied());
-    let results = Rc::new(RefCell::new(Results::new()));
-    let mut tasks = Tasks::default();
-    let instances = [world.engine(), world.engine()];
+    let mut play = Play {
+        instances: [world.engine(), world.engine(), world.engine()],
+        world,
+        tasks: Tasks::default(),
+        history: History::default(),
+    };
     for (number, act) in acts.iter().enumerate() {
         for client in clients.iter().filter(|client| client.at == number) {
-            let (all, engine) = (world.clone(), instances[tasks.len() % 2].clone());
-            let (client, results) = (client.clone(), results.clone());
-            tasks.spawn(async move {
-                let result = engine.turn(&all, request(&client), &Heard::default()).await;
-                results.borrow_mut().push((client, result));
-            });
+            play.ask(client);
         }
-        match *act {
-            Act::Poll(choice) => {
-                tasks.poll_any(choice);
-            }
-            Act::Wait(time) => world.clock().advance(time),
-            Act::Crash(choice) if !tasks.is_empty() => {
-                tasks.crash(choice % tasks.len());
-            }
-            Act::Crash(_) => {}
-        }
+        play.act(*act);
     }
-    // Then everything heals, and who is still there comes to an end.
-    world.store.heal();
-    let mut choice = 0;
-    for _ in 0..100_000 {
-        if tasks.is_empty() {
-            break;
-        }
-        choice += 7;
-        if !tasks.poll_any(choice) {
-            world.clock().advance(50);
-        }
-    }
-    assert!(tasks.is_empty(), "a turn never ends");
-    let results = results.take();
-    (world, results)
+    play.heal();
+    (play.world, play.history)
 }
 
-/// What must hold of every journal: turns do not overlap, steps happen once, ends are ends.
-fn assert_well_formed(world: &World) {
+/// What must hold of every journal: turns do not overlap, steps happen once, ends are ends. Gives the turn that
+/// has not ended, if there is one.
+fn assert_well_formed(world: &World) -> Option<String> {
     let mut running: Option<String> = None;
-    let mut ended = BTreeSet::new();
+    let mut last: Option<String> = None;
+    let mut begun = BTreeSet::new();
     let mut steps = BTreeSet::new();
     let mut intended = BTreeSet::new();
     for entry in world.journal("s1") {
@@ -133,42 +299,99 @@ fn assert_well_formed(world: &World) {
         let own = running.as_ref() == Some(&turn);
         match entry.what {
             Record::TurnStarted(_) => {
-                assert!(!ended.contains(&turn), "a turn begins twice");
-                running.replace(turn).map(|before| ended.insert(before));
-            }
-            Record::TurnResumed { .. } => assert!(own, "a turn is resumed after another one began"),
-            Record::TurnAbandoned {} => assert!(ended.contains(&turn) && !own),
-            Record::ModelCalled(called) => {
-                assert!(
-                    own && steps.insert(format!("{turn}/{}", called.step)),
-                    "a model step is recorded twice"
+                assert!(begun.insert(turn.clone()), "a turn begins twice");
+                assert_eq!(
+                    running.replace(turn.clone()),
+                    None,
+                    "a turn begins within another"
                 );
+                last = Some(turn);
+            }
+            Record::TurnResumed { .. } => {
+                // One that failed may be tried again until the next one begins.
+                assert_eq!(
+                    last.as_ref(),
+                    Some(&turn),
+                    "a turn is resumed after another one began"
+                );
+                running = Some(turn);
+            }
+            Record::TurnAbandoned {} => panic!("a turn is left unfinished"),
+            Record::ModelCalled(called) => {
+                let step = format!("{turn}/{}", called.step);
+                assert!(own && steps.insert(step), "a model step is recorded twice");
             }
             Record::ToolIntended(call) => {
-                assert!(own && intended.insert(call.call), "a call is intended twice");
+                assert!(
+                    own && intended.insert((turn, call.call)),
+                    "a call is intended twice"
+                );
             }
             Record::ToolFinished(finished) => {
-                assert!(
-                    own && steps.insert(format!("{turn}/{}", finished.step)),
-                    "a tool step is recorded twice"
-                );
+                let step = format!("{turn}/{}", finished.step);
+                assert!(own && steps.insert(step), "a tool step is recorded twice");
                 if matches!(finished.outcome, CallOutcome::Answered(_)) {
-                    assert!(
-                        intended.contains(&finished.call),
-                        "a call was made without an intention"
-                    );
+                    let call = (turn, finished.call);
+                    assert!(intended.contains(&call), "a call was made without an intention");
                 }
             }
             Record::TurnFinished {} | Record::TurnFailed { .. } | Record::TurnStopped { .. } => {
-                assert!(own, "a turn ends that is not running")
+                assert!(own, "a turn ends that is not running");
+                running = None;
             }
-            Record::TurnRefused { .. } => panic!("nothing here is refused"),
-            Record::GateOpened(_)
-            | Record::GateDecided(_)
-            | Record::TurnWaiting {}
-            | Record::Forked(_)
-            | Record::PastCopied {} => panic!("nothing here is risky, or forked"),
+            _ => panic!("nothing here is refused or waits for a decision"),
         }
+    }
+    running
+}
+
+/// What must hold of what somebody has heard of a turn, by `log`: all that was durable.
+fn assert_hears(ear: &Ear, log: &[Event]) {
+    let all = ear.all();
+    for pair in all.windows(2) {
+        assert!(pair[0].id < pair[1].id, "{} then {}", pair[0].id, pair[1].id);
+        assert_eq!(pair[0].id.turn, pair[1].id.turn);
+        assert!(pair[0].kind.end().is_none(), "{} after the end", pair[1].id);
+    }
+    let Some(last) = all.last() else { return };
+    assert_eq!(all[0].kind.name(), "turn.started");
+    // No gap: all that is durable, up to where it got, was heard.
+    for event in log
+        .iter()
+        .filter(|event| event.id <= last.id && event.kind.end().is_none())
+    {
+        let heard = all.iter().find(|heard| heard.id == event.id);
+        assert_eq!(heard.map(|heard| &heard.kind), Some(&event.kind), "{}", event.id);
+    }
+    // What was heard and is not durable is text that was taken back, or the end of a try that failed.
+    for event in all
+        .iter()
+        .filter(|event| !log.iter().any(|durable| durable.id == event.id))
+    {
+        let passing = matches!(
+            event.kind,
+            EventKind::TextDelta { .. } | EventKind::TurnResumed { .. } | EventKind::TurnFailed(_)
+        );
+        let named = |events: &[Event]| -> Vec<String> {
+            events
+                .iter()
+                .map(|event| format!("{}.{} {}", event.id.epoch, event.id.n, event.kind.name()))
+                .collect()
+        };
+        let durable = (named(log), named(&ear.before), named(&ear.heard.0.borrow()));
+        assert!(
+            passing,
+            "{} {} is not durable: {durable:?}",
+            event.id,
+            event.kind.name()
+        );
+    }
+    if let Some(Ok(turn)) = &*ear.result.borrow() {
+        assert_eq!(
+            last.kind.end().map(|end| (&end.turn, end.state)),
+            Some((&turn.turn, turn.state))
+        );
+        assert_heard(ear.heard.0.borrow().as_slice(), &ear.before);
     }
 }
 
@@ -186,71 +409,111 @@ fn insist(world: &World, client: &Client) -> Turn {
     panic!("a healthy world gives no answer");
 }
 
+/// Whether a client may see this.
+fn may_be_told(error: &TurnError) -> bool {
+    matches!(
+        error,
+        TurnError::Busy { .. }
+            | TurnError::StillRunning { .. }
+            | TurnError::Fenced { .. }
+            | TurnError::Store(_)
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4096, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_and_nothing_is_done_twice(clients in clients(), acts in acts(), faults in faults()) {
-        let (world, results) = play(&clients, &acts, &faults);
+        let (world, history) = play(&clients, &acts, &faults);
         assert_well_formed(&world);
         world.assert_snapshot_is_replay("s1", "tasks");
 
-        // Only these errors may reach a client.
-        for (client, result) in &results {
-            if let Err(error) = result {
-                prop_assert!(
-                    matches!(error, TurnError::Busy { .. } | TurnError::StillRunning { .. } | TurnError::Fenced { .. } | TurnError::Store(_)),
-                    "{client:?}: {error}"
-                );
+        // With nobody asking, everything that was begun comes to its end.
+        world.clock().advance(10_000);
+        for _ in 0..3 {
+            let swept = world.sweep();
+            prop_assert_eq!(swept.failed, 0);
+            world.clock().advance(10_000);
+        }
+        prop_assert_eq!(world.sweep().looked, 0);
+        prop_assert_eq!(assert_well_formed(&world), None);
+        prop_assert_eq!(world.holder("s1"), "");
+        let state = world.run(world.engine().state(&crate::address::Address::new("ada", "s1"), None)).unwrap();
+        prop_assert!(state.is_settled(), "{:?}", state);
+        world.assert_snapshot_is_replay("s1", "tasks");
+
+        // Only these errors may reach anybody.
+        for ear in history.ears() {
+            if let Some(Err(error)) = &*ear.result.borrow() {
+                prop_assert!(may_be_told(error), "{error}");
             }
+        }
+        for (turn, stopping) in history.stops.borrow().iter() {
+            if let Err(error) = stopping {
+                prop_assert!(may_be_told(error), "{turn}: {error}");
+            }
+        }
+
+        // Everybody who listened heard the same, without a gap or a repeat.
+        for ear in history.ears() {
+            let Some(first) = ear.all().first().cloned() else { continue };
+            let (_, log) = world.attach(&first.id.turn, None);
+            assert_heard(&log, &[]);
+            assert_hears(ear, &log);
         }
 
         // Whoever insists gets one and the same turn for a key, and it has an end.
         let mut turns: BTreeMap<u8, String> = BTreeMap::new();
-        for (client, turn) in results.iter().filter_map(|(client, result)| Some((client, result.as_ref().ok()?))) {
-            if let Some(key) = client.key {
+        let answered = |ear: &Ear| ear.result.borrow().clone().and_then(Result::ok);
+        for (client, ear) in &history.clients {
+            if let (Some(key), Some(turn)) = (client.key, answered(ear)) {
                 let known = turns.entry(key).or_insert_with(|| turn.turn.clone());
                 prop_assert_eq!(&*known, &turn.turn);
             }
         }
-        for client in clients.iter().filter(|client| client.key.is_some()) {
+        for (client, _) in history.clients.iter().filter(|(client, _)| client.key.is_some()) {
             let turn = insist(&world, client);
             let known = turns.entry(client.key.unwrap()).or_insert_with(|| turn.turn.clone());
             prop_assert_eq!(&*known, &turn.turn);
         }
 
-        // A turn that was reported as finished stays as it was reported.
-        let last = insist(&world, &Client { script: "bye", key: None, at: 0 });
-        assert_well_formed(&world);
+        // A turn that was reported as finished or stopped stays as it was reported.
+        let last = insist(&world, &Client { script: "bye", key: None, on_busy: OnBusy::Reject, at: 0 });
+        prop_assert_eq!(assert_well_formed(&world), None);
         world.assert_snapshot_is_replay("s1", "tasks");
-        prop_assert_eq!(world.holder("s1"), "");
         let journal = (0..).zip(world.journal("s1"));
         let recorded: BTreeMap<String, crate::conversation::Progress> =
             crate::conversation::Conversation::turns(journal).into_iter().map(|turn| (turn.turn.clone(), turn)).collect();
         prop_assert!(recorded.values().all(|turn| turn.end.is_some()));
         prop_assert!(recorded.contains_key(&last.turn));
-        for turn in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
-            let now = recorded[&turn.turn].turn("s1", "tasks");
-            // One that failed may have been gone on with.
-            if turn.state == TurnState::Finished {
-                prop_assert_eq!(turn, &now);
+        let lasting = |state| matches!(state, TurnState::Finished | TurnState::Stopped);
+        for turn in history.ears().filter_map(answered).filter(|turn| lasting(turn.state)) {
+            prop_assert_eq!(&turn, &recorded[&turn.turn].turn("s1", "tasks"));
+        }
+        for (turn, stopping) in history.stops.borrow().iter() {
+            if let Ok(Stopping::Ended(state)) = stopping && lasting(*state) {
+                prop_assert_eq!(*state, recorded[turn].turn("s1", "tasks").state);
             }
         }
 
-        // Effects: what is unprotected happened at most once; what an answer says happened did.
+        // Effects: each key takes effect once, and what is unprotected is not even tried twice; what an answer
+        // says happened did.
         let calls = world.tools.calls.borrow();
-        for (tool, key) in calls.iter() {
+        for (tool, key) in calls.iter().filter(|(tool, _)| tool == "risky") {
             let made = calls.iter().filter(|(_, other)| other == key).count();
-            prop_assert!(tool != "risky" || made == 1, "{} was called {} times", key, made);
+            prop_assert!(made == 1, "{} {} was called {} times", tool, key, made);
         }
         let effects = world.tools.effects.borrow();
-        for call in recorded.values().flat_map(|turn| {
-            let calls = turn.calls();
-            (0..).zip(calls).map(|(_, call)| (turn.turn.clone(), call)).collect::<Vec<_>>()
-        }) {
-            let (turn, call) = call;
-            if !call.is_error && !call.result.is_null() {
-                prop_assert!(effects.keys().any(|key| key.starts_with(&turn)), "{} has no effect", call.id);
+        for (key, count) in effects.iter() {
+            let read = calls.iter().any(|(tool, called)| tool == "read" && called == key);
+            prop_assert!(read || *count == 1, "{} took effect {} times", key, count);
+        }
+        for (turn, progress) in &recorded {
+            for call in progress.calls().iter().filter(|call| !call.is_error && !call.result.is_null()) {
+                // The key of an inverse is the same whichever turn makes the call.
+                let own = |key: &String| key.starts_with(turn.as_str()) || key.contains(&call.id);
+                prop_assert!(effects.keys().any(own), "{} has no effect", call.id);
             }
         }
     }

@@ -375,7 +375,7 @@ fn an_event_too_large_for_the_log_is_told_from_the_journal() {
         ..Default::default()
     };
     world.tools.answer.replace(Some(outcome));
-    let script = vec!["once:1"; 7].join(" ");
+    let script = ["once:1"; 7].join(" ");
     let (turn, live) = world.turn_with_events(say(&format!("{script}|{script}|well")));
     let turn = turn.unwrap();
     assert!(serde_json::to_vec(&turn).unwrap().len() > 1 << 20);
