@@ -53,6 +53,16 @@ fn ends(kind: &str) -> bool {
     )
 }
 
+/// A turn's entries in a line each: when, what, and by whom it was taken over.
+pub fn summary(entries: &[Value], turn: &Value) -> String {
+    let own = entries.iter().filter(|entry| entry["turn"] == *turn);
+    own.map(|entry| {
+        let holder = content(entry)["holder"].as_str().unwrap_or_default();
+        format!("    {} {} {holder}\n", entry["at"], kind(entry))
+    })
+    .collect()
+}
+
 /// When a turn was first gone on with by another instance: milliseconds since the Unix epoch.
 pub fn first_resumed(entries: &[Value], turn: &str) -> Option<u64> {
     entries

@@ -273,6 +273,13 @@ impl Client<'_> {
         let again = again.and_then(|after| after.to_str().ok()?.parse::<u64>().ok());
         let answer = response.text().await.unwrap_or_default();
         *last = format!("{status} {answer}");
+        // A turn that failed for good is an answer, if a bad one; any other failure is for the same key to mend.
+        if let Ok(turn) = serde_json::from_str::<Value>(&answer)
+            && turn["state"] == "failed"
+            && turn["error"]["retryable"] == false
+        {
+            return Came::Answer(turn);
+        }
         match again {
             Some(seconds) => Came::Nothing(Duration::from_millis((seconds * 1000).min(1000))),
             None => {
@@ -304,11 +311,11 @@ impl Client<'_> {
     }
 }
 
-/// Mostly short, sometimes longer than a host lives.
+/// Mostly short, sometimes as long as some hosts live on.
 fn lasting(chance: &mut Chance) -> u64 {
     match chance.among(0..20) {
-        0 => chance.among(500..3_000),
-        1..5 => chance.among(50..500),
+        0 => chance.among(300..800),
+        1..5 => chance.among(50..300),
         _ => chance.among(0..50),
     }
 }

@@ -16,6 +16,10 @@ use crate::tally::Tally;
 /// The longest pause and the longest cut, in milliseconds: longer than a lease lasts.
 const LONGEST: u64 = 9_000;
 
+/// The longest time for which a host is left alone, in milliseconds: mostly longer than any call takes, because a
+/// turn is given up when too many instances in a row die of it.
+const LONGEST_PEACE: u64 = 7_000;
+
 /// What can befall a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -110,7 +114,7 @@ impl Fleet {
 
     async fn strike(self, place: usize, mut chance: Chance, mut stopped: watch::Receiver<bool>) {
         loop {
-            let peace = Duration::from_millis(chance.among(50..2_500));
+            let peace = Duration::from_millis(chance.among(50..LONGEST_PEACE));
             let failure = match chance.among(0..100) {
                 0..6 => Failure::Pause,
                 6..12 => Failure::Cut,

@@ -47,7 +47,7 @@ struct Options {
     #[arg(long)]
     seed: Option<u64>,
     /// Hosts.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(2..=16))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(2..=16))]
     hosts: u64,
     /// Clients that talk at the same time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1000))]

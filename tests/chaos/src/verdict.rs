@@ -42,7 +42,10 @@ pub async fn conversation(world: &World, conversation: &Conversation) {
         ));
     }
     for had in &conversation.turns {
-        turn(world, had, &wrong);
+        turn(world, had, &|problem| {
+            let turn = journal::summary(&entries, &had.answer["turn"]);
+            wrong(format!("{problem}\n{turn}"));
+        });
         if let Some(time) = take_over(world, had, &entries) {
             world.tally.taken_over(time);
         }
