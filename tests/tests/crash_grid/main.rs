@@ -8,7 +8,7 @@
 mod cell;
 mod promises;
 
-use anyturn_tests::cluster::{Cluster, Member};
+use anyturn_tests::cluster::Cluster;
 use anyturn_tests::process::Signal;
 use cell::{Begun, begin_all};
 

@@ -410,7 +410,7 @@ fn the_conversation_goes_on_while_a_turn_waits_and_the_turn_goes_on_after() {
         .run(world.engine().session("ada", "s1", Page::default()))
         .unwrap()
         .unwrap();
-    assert_eq!(session.gates, [gate.clone()]);
+    assert_eq!(session.gates, std::slice::from_ref(&gate));
     let done = decide(&world, ada(), &gate, approve()).unwrap().turn.unwrap();
     assert_eq!(
         (done.turn.as_str(), done.message.content.as_str()),
@@ -851,7 +851,7 @@ fn a_list_of_approvals_mends_itself() {
     world.run(world.store.commit(&list, stale, Vec::new())).unwrap();
     assert_eq!(members(&world).len(), 4);
     assert_eq!(approvals(&world, &bob()).len(), 1);
-    assert_eq!(members(&world), [gate.id.clone()]);
+    assert_eq!(members(&world), std::slice::from_ref(&gate.id));
     // One that is missing is back as soon as somebody finds the turn waiting.
     let lost = vec![Write::IndexRemove {
         index: "open".into(),
