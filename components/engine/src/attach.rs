@@ -141,8 +141,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 heard: &heard,
             };
             match self.run(work, pin!(std::future::ready(None))).await {
-                // Somebody else has it now.
-                Err(TurnError::Fenced { .. }) => hearing.heard = heard.get(),
+                // Somebody else has it now, and may have ended it before this instance had read so far.
+                Err(TurnError::Fenced { .. }) => {
+                    hearing.heard = heard.get();
+                    hearing.position = 0;
+                }
                 result => return result,
             }
         }

@@ -12,6 +12,7 @@ use crate::id;
 use crate::journal::writer::Writer;
 use crate::journal::{Key, TurnStarted};
 use crate::port::{Caller, Environment, Model, Part, Role, Sink, Tools};
+use crate::register;
 use crate::run::refuse;
 use crate::scope;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
@@ -23,6 +24,10 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+
+/// For how long an entry in the register is certainly there, in milliseconds: a little less than the time after
+/// which it is looked at.
+const ENTERED: u64 = 4_000;
 
 /// How often a request that meets other turns tries to get its own.
 const ROUNDS: u32 = 32;
@@ -102,6 +107,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         sink: &impl Sink,
     ) -> Result<Turn, TurnError> {
         validate(&request)?;
+        let began = self.environment.now();
         let address = Address::new(&request.user, request.session.id());
         let assistant = match &request.assistant {
             Some(name) => Some(assistants.load(name).await?),
@@ -155,6 +161,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 return self.follow(&address, &turn, listener, assistants, sink).await;
             }
         };
+        if self.environment.now().saturating_sub(began) > ENTERED {
+            self.enter_again(&address).await;
+        }
         let assistant = match self
             .check_admitted(&admitted, assistant.as_ref(), &request, assistants)
             .await
@@ -188,6 +197,17 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             }
             result => result,
         }
+    }
+
+    /// Enters the conversation into the register once more: where admission took long, what the front had entered
+    /// may have been looked at, and dropped, before there was anything to see.
+    async fn enter_again(&self, address: &Address) {
+        let enter = register::enter(&address.user, &address.session, self.environment.now());
+        // Without it the turn is still found by whoever asks for it.
+        let _ = self
+            .store
+            .commit(&scope::shard(&address.user), vec![enter], Vec::new())
+            .await;
     }
 
     /// Applies, and does what the policies say, until the turn can begin or is found to have.

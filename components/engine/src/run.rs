@@ -50,8 +50,8 @@ pub(crate) struct Run<'a, S, E> {
     turn: String,
     /// What was told of the turn before this instance took it over.
     log: Told,
-    /// Whether this instance has taken it over.
-    resumed: bool,
+    /// Whether the listeners know in words what the turn has undone.
+    undone: Cell<bool>,
     /// Calls that may have been made: those intended before this instance had the turn, and its own.
     made: RefCell<Vec<String>>,
     /// Calls that this instance has told to begin.
@@ -166,7 +166,7 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             conversation: RefCell::new(conversation),
             turn,
             log: Told::default(),
-            resumed: taken_over.is_some(),
+            undone: Cell::default(),
             made,
             told: RefCell::default(),
             text: Cell::new(Text::Nothing),
@@ -249,6 +249,8 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             if !text.is_empty() {
                 self.text.set(Text::Answered);
             }
+            self.undone
+                .set(self.progress(|progress| progress.undone().is_some()));
             self.emit(EventKind::TurnResumed { text });
             for gate in self.progress(Progress::gate_reports) {
                 if gate.decided.is_some() && !told.decided.contains(&gate.id) {
@@ -258,11 +260,6 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             self.log = told;
         }
         self
-    }
-
-    /// Whether this instance has taken the turn over.
-    pub(crate) fn resumed(&self) -> bool {
-        self.resumed
     }
 
     /// The turn's id.
@@ -432,6 +429,18 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         self.emit(EventKind::TextDelta { text });
     }
 
+    /// Tells in words what the turn has undone and what not, once that is known; before the rest of its text.
+    pub(crate) fn tell_what_was_undone(&self) {
+        if self.undone.get() {
+            return;
+        }
+        if let Some(undone) = self.progress(Progress::undone) {
+            self.undone.set(true);
+            self.tell(undone);
+            self.told();
+        }
+    }
+
     /// The answer is complete; if another one follows, an empty line parts them.
     pub(crate) fn told(&self) {
         if self.text.get() == Text::Answering {
@@ -504,6 +513,7 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         };
         if over {
             self.settle_calls().map_err(|error| self.turn_error(error))?;
+            self.tell_what_was_undone();
         }
         let end = self.entry(self.turn.clone(), end);
         self.conversation.borrow_mut().apply(u64::MAX, end.clone());

@@ -40,7 +40,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         if undo.is_empty() {
             return Ok(());
         }
-        let told = self.run.resumed() && self.run.progress(|progress| progress.undone().is_some());
         let mut waits = false;
         let mut planned = Vec::new();
         for (place, undo) in undo.iter().enumerate() {
@@ -61,12 +60,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         if waits {
             return Err(Stop::Waiting);
         }
-        // What was recorded before a take-over was told with it.
-        if !told {
-            let undone = self.run.progress(|progress| progress.undone());
-            self.run.tell(undone.unwrap_or_default());
-        }
-        self.run.told();
+        self.run.tell_what_was_undone();
         self.run.tell_undone();
         Ok(())
     }

@@ -133,12 +133,15 @@ impl Ear {
     }
 }
 
+/// A turn that somebody asked to stop, and what they were told.
+type Stopped = (String, Result<Stopping, TurnError>);
+
 /// What there is to judge afterwards.
 #[derive(Default)]
 struct History {
     clients: Vec<(Client, Ear)>,
     listeners: Vec<Ear>,
-    stops: Rc<RefCell<Vec<(String, Result<Stopping, TurnError>)>>>,
+    stops: Rc<RefCell<Vec<Stopped>>>,
 }
 
 impl History {
@@ -174,15 +177,17 @@ impl Play {
             (self.world.clone(), self.engine(), request(client), Ear::default());
         self.history.clients.push((client.clone(), ear.clone()));
         self.tasks.spawn(async move {
-            // What the front does first.
-            let writes = crate::session_index::touch("ada", "s1", all.clock().now(), true);
-            let entered = all
-                .store
-                .commit(&crate::scope::shard("ada"), writes, Vec::new())
-                .await;
-            let result = match entered {
-                Ok(_) => engine.turn(&all, request, &ear.heard).await,
-                Err(error) => Err(error.into()),
+            // What the front does first, and again if it was paused after it.
+            let result = loop {
+                let now = all.clock().now();
+                let writes = crate::session_index::touch("ada", "s1", now, true);
+                let shard = crate::scope::shard("ada");
+                if let Err(error) = all.store.commit(&shard, writes, Vec::new()).await {
+                    break Err(error.into());
+                }
+                if all.clock().now() < now + 1_000 {
+                    break engine.turn(&all, request, &ear.heard).await;
+                }
             };
             ear.result.replace(Some(result));
         });
