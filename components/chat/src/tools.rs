@@ -4,7 +4,6 @@
 //! says so. A tool's annotations become its effect class; what is missing counts as the worst case.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyturn_engine::Assistant;
@@ -75,7 +74,7 @@ pub fn put_caller(headers: &mut HeaderMap, caller: &Caller) {
 pub struct Servers<P> {
     platform: P,
     /// Servers elsewhere that assistants use, and whether they may know who is asking.
-    told: Rc<RefCell<BTreeMap<String, bool>>>,
+    told: Rc<RefCell<Vec<(String, bool)>>>,
     /// What tools want repeated in headers, known from listing them.
     mirrored: Rc<RefCell<Vec<Mirrored>>>,
 }
@@ -101,8 +100,10 @@ impl<P: Platform> Servers<P> {
     pub fn allow(&self, assistant: &Assistant) {
         let mut told = self.told.borrow_mut();
         for source in assistant.tools.iter().filter(|source| source.external) {
-            let may = told.entry(source.server.clone()).or_insert(true);
-            *may &= source.forward_user;
+            match told.iter_mut().find(|(server, _)| *server == source.server) {
+                Some((_, may)) => *may &= source.forward_user,
+                None => told.push((source.server.clone(), source.forward_user)),
+            }
         }
     }
 
@@ -117,7 +118,13 @@ impl<P: Platform> Servers<P> {
             .parse()
             .map_err(|_| ToolError::NotRun(format!("`{server}` is no address of a tool server")))?;
         let mut client = Client::new(US, address);
-        if !external || self.told.borrow().get(server) == Some(&true) {
+        let told = || {
+            self.told
+                .borrow()
+                .iter()
+                .any(|(known, may)| known == server && *may)
+        };
+        if !external || told() {
             let mut headers = HeaderMap::new();
             put_caller(&mut headers, caller);
             for (name, value) in headers.drain() {

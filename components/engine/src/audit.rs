@@ -103,11 +103,17 @@ pub enum AuditAction {
 }
 
 /// An entry as it is stored.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Stored<'a> {
     v: u32,
     #[serde(flatten)]
-    what: std::borrow::Cow<'a, Audited>,
+    what: &'a Audited,
+}
+
+/// The version of an entry's schema, which is read before the rest.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
 }
 
 impl Audited {
@@ -180,7 +186,7 @@ impl Audited {
     fn encode(&self) -> Result<Vec<u8>, Error> {
         let stored = Stored {
             v: VERSION,
-            what: std::borrow::Cow::Borrowed(self),
+            what: self,
         };
         serde_json::to_vec(&stored).map_err(|error| Error::Invalid(error.to_string()))
     }
@@ -229,15 +235,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let mut entries = Vec::with_capacity(slice.entries.len());
         for (position, bytes) in (slice.first..end).zip(&slice.entries) {
             let unreadable = |problem| unreadable(&format!("audit entry {position}"), bytes, problem);
-            let stored: Stored<'_> =
-                serde_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
-            if stored.v > VERSION {
+            let Version { v } = serde_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
+            if v > VERSION {
                 return Err(unreadable(None).into());
             }
-            entries.push(AuditEntry {
-                position,
-                what: stored.what.into_owned(),
-            });
+            let what = serde_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
+            entries.push(AuditEntry { position, what });
         }
         entries.reverse();
         Ok(AuditPage {

@@ -3,8 +3,11 @@
 //! State is the fourth port and has its own crate (`anyturn-state`). The traits' futures are not `Send` by
 //! contract: a component is one thread, and so are the tests.
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 // ---- the model --------------------------------------------------------------------------------------
 
@@ -341,16 +344,23 @@ pub struct ToolOutcome {
 
 /// Reads a list, or a single thing, which is how it was written when there was at most one.
 fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Inverse>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Several(Vec<Inverse>),
-        One(Inverse),
+    struct OneOrSeveral;
+
+    impl<'de> Visitor<'de> for OneOrSeveral {
+        type Value = Vec<Inverse>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a call or a list of calls")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, inverse: A) -> Result<Vec<Inverse>, A::Error> {
+            Inverse::deserialize(MapAccessDeserializer::new(inverse)).map(|inverse| vec![inverse])
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, inverses: A) -> Result<Vec<Inverse>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(inverses))
+        }
     }
-    Ok(match Written::deserialize(deserializer)? {
-        Written::Several(inverses) => inverses,
-        Written::One(inverse) => vec![inverse],
-    })
+
+    deserializer.deserialize_any(OneOrSeveral)
 }
 
 /// A call that undoes another.

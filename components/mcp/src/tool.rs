@@ -1,6 +1,7 @@
 //! Tools, calls and results: what both sides share.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -259,7 +260,7 @@ pub struct Inverse {
 }
 
 /// A piece of a result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Content {
     /// Text.
@@ -288,7 +289,6 @@ pub enum Content {
         /// Where it lies.
         uri: String,
         /// Its name.
-        #[serde(default)]
         name: String,
     },
     /// Something that came along.
@@ -297,8 +297,51 @@ pub enum Content {
         resource: EmbeddedResource,
     },
     /// Something that this version does not know.
-    #[serde(other)]
     Unknown,
+}
+
+/// Everything that any piece has.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    text: Option<String>,
+    data: Option<String>,
+    #[serde(rename = "mimeType")]
+    mime_type: Option<String>,
+    uri: Option<String>,
+    name: Option<String>,
+    resource: Option<EmbeddedResource>,
+}
+
+/// Written by hand: a derived one would bring a second way of reading everything into every component.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Members::deserialize(deserializer)?;
+        let needs = D::Error::missing_field;
+        Ok(match members.kind.as_ref() {
+            "text" => Content::Text {
+                text: members.text.ok_or_else(|| needs("text"))?,
+            },
+            kind @ ("image" | "audio") => {
+                let data = members.data.ok_or_else(|| needs("data"))?;
+                let mime_type = members.mime_type.ok_or_else(|| needs("mimeType"))?;
+                if kind == "image" {
+                    Content::Image { data, mime_type }
+                } else {
+                    Content::Audio { data, mime_type }
+                }
+            }
+            "resource_link" => Content::ResourceLink {
+                uri: members.uri.ok_or_else(|| needs("uri"))?,
+                name: members.name.unwrap_or_default(),
+            },
+            "resource" => Content::Resource {
+                resource: members.resource.ok_or_else(|| needs("resource"))?,
+            },
+            _ => Content::Unknown,
+        })
+    }
 }
 
 /// Something that came along with a result.

@@ -6,7 +6,7 @@ use anyturn_engine::OnBusy;
 use anyturn_engine::port::{ModelOptions, Part};
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::http::Problem;
 use crate::{message, timezone};
@@ -72,9 +72,12 @@ pub enum MessageBody {
 }
 
 /// A piece of what the user says.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(schemars::JsonSchema),
+    schemars(tag = "type", rename_all = "snake_case", deny_unknown_fields)
+)]
 pub enum PartBody {
     /// Text.
     Text {
@@ -86,6 +89,38 @@ pub enum PartBody {
         /// Its `https:` address, or a `data:` URL in Base64 (PNG, JPEG, WebP or GIF).
         url: String,
     },
+}
+
+/// Everything that any piece has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartMembers {
+    #[serde(rename = "type")]
+    kind: PartKind,
+    text: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PartKind {
+    Text,
+    Image,
+}
+
+/// Written by hand: a derived one would bring a second way of reading everything into the component.
+impl<'de> Deserialize<'de> for PartBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let PartMembers { kind, text, url } = PartMembers::deserialize(deserializer)?;
+        match (kind, text, url) {
+            (PartKind::Text, Some(text), None) => Ok(PartBody::Text { text }),
+            (PartKind::Image, None, Some(url)) => Ok(PartBody::Image { url }),
+            (PartKind::Text, None, _) => Err(D::Error::missing_field("text")),
+            (PartKind::Image, _, None) => Err(D::Error::missing_field("url")),
+            (PartKind::Text, _, Some(_)) => Err(D::Error::unknown_field("url", &["type", "text"])),
+            (PartKind::Image, Some(_), _) => Err(D::Error::unknown_field("text", &["type", "url"])),
+        }
+    }
 }
 
 /// What the answer should look like.
@@ -321,6 +356,16 @@ mod tests {
                 r#"{"message": [{"type": "text", "text": "a"}, {"type": "audio"}]}"#,
                 "/message/1/type",
                 "Unknown variant `audio`, expected `text` or `image`.",
+            ),
+            (
+                r#"{"message": [{"type": "text"}]}"#,
+                "/message",
+                "Missing field `text`.",
+            ),
+            (
+                r#"{"message": [{"type": "image", "url": "https://x", "text": "x"}]}"#,
+                "/message",
+                "Unknown field `text`, expected `type` or `url`.",
             ),
             (
                 r#"{"message": [{"type": "image", "url": "http://x"}]}"#,

@@ -10,7 +10,7 @@ use std::fmt;
 use anyturn_engine::port::{Message, ModelOptions, Part, Role};
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::error::{invalid, unsupported};
@@ -77,14 +77,36 @@ pub struct StreamOptions {
 }
 
 /// One text or several.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[derive(Debug)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(untagged))]
 pub enum Stop {
     /// One.
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+/// Written by hand, as for [`ChatContent`].
+impl<'de> Deserialize<'de> for Stop {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrTexts;
+
+        impl<'de> Visitor<'de> for TextOrTexts {
+            type Value = Stop;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Stop, E> {
+                Ok(Stop::One(text.to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Stop, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(texts)).map(Stop::Many)
+            }
+        }
+
+        deserializer.deserialize_any(TextOrTexts)
+    }
 }
 
 /// A message.
@@ -129,9 +151,12 @@ pub enum ChatContent {
 }
 
 /// A piece of a message.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(schemars::JsonSchema),
+    schemars(tag = "type", rename_all = "snake_case")
+)]
 pub enum ChatPart {
     /// Text.
     Text {
@@ -143,6 +168,40 @@ pub enum ChatPart {
         /// Where it is.
         image_url: ImageUrl,
     },
+}
+
+/// Everything that any piece has.
+#[derive(Deserialize)]
+struct ChatPartMembers {
+    #[serde(rename = "type")]
+    kind: ChatPartKind,
+    text: Option<String>,
+    image_url: Option<ImageUrl>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ChatPartKind {
+    Text,
+    ImageUrl,
+}
+
+/// Written by hand, as for [`ChatContent`].
+impl<'de> Deserialize<'de> for ChatPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ChatPartMembers {
+            kind,
+            text,
+            image_url,
+        } = ChatPartMembers::deserialize(deserializer)?;
+        match kind {
+            ChatPartKind::Text => text.map(|text| ChatPart::Text { text }).ok_or("text"),
+            ChatPartKind::ImageUrl => image_url
+                .map(|image_url| ChatPart::ImageUrl { image_url })
+                .ok_or("image_url"),
+        }
+        .map_err(D::Error::missing_field)
+    }
 }
 
 /// Where a picture is.
