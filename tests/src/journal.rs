@@ -5,14 +5,34 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+/// The conversations of a user whose name has no escapes.
+pub async fn sessions(redis: &str, user: &str) -> Vec<String> {
+    let prefix = format!("anyturn:{{chat/conversation/{user}/");
+    let mut connection = connect(redis).await;
+    // A store of a test's own is small.
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("{prefix}*}}:j:turns"))
+        .query_async(&mut connection)
+        .await
+        .unwrap_or_else(|error| panic!("the keys can be listed: {error}"));
+    keys.iter()
+        .filter_map(|key| key.strip_prefix(&prefix)?.split_once('}'))
+        .map(|(session, _)| session.to_owned())
+        .collect()
+}
+
+async fn connect(redis: &str) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(redis).unwrap_or_else(|error| panic!("{redis} is an address: {error}"));
+    client
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap_or_else(|error| panic!("redis answers at {redis}: {error}"))
+}
+
 /// Reads the journal of a conversation whose user and session have names without escapes.
 pub async fn read(redis: &str, user: &str, session: &str) -> Vec<Value> {
     let key = format!("anyturn:{{chat/conversation/{user}/{session}}}:j:turns");
-    let client = redis::Client::open(redis).unwrap_or_else(|error| panic!("{redis} is an address: {error}"));
-    let mut connection = client
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap_or_else(|error| panic!("redis answers at {redis}: {error}"));
+    let mut connection = connect(redis).await;
     let entries: Vec<(String, HashMap<String, String>)> = redis::cmd("XRANGE")
         .arg(&key)
         .arg("-")

@@ -11,6 +11,7 @@
 //! - [`mod@line`]: what lies between a host and another server, and can be cut.
 //! - [`plan`]: turns that say themselves which tools are called in them.
 //! - [`redis_server`]: a real redis-server on a free port.
+//! - [`screen`]: what a client shows of a turn that is streamed to it.
 //! - [`sse`]: server-sent events as a client reads them.
 //! - [`users`]: tokens for signed-in users.
 //!
@@ -29,6 +30,7 @@ pub mod line;
 pub mod plan;
 pub mod process;
 pub mod redis_server;
+pub mod screen;
 pub mod sse;
 pub mod users;
 

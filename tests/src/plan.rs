@@ -62,6 +62,11 @@ impl Plan {
         format!("{}: model/{step}", self.answer)
     }
 
+    /// The place, a few words into the last answer, at which the model can be held.
+    pub fn midway(&self) -> String {
+        format!("{}: midway", self.answer)
+    }
+
     /// All calls.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.steps.iter().flatten()
@@ -138,5 +143,7 @@ fn answer(request: &Completion, holds: &Holds) -> Answer {
     } else {
         &plan.answer
     };
-    thinking(Answer::text(text)).slowly(Duration::from_millis(plan.pause))
+    thinking(Answer::text(text))
+        .slowly(Duration::from_millis(plan.pause))
+        .comes_after(4, holds, plan.midway())
 }

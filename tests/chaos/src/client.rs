@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::effect_server::Class;
 use anyturn_tests::plan::{Call, Plan};
+use anyturn_tests::screen::Screen;
 use anyturn_tests::{sse, users};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::fleet::{Fleet, now};
-use crate::screen::Screen;
 use crate::tally::Tally;
 use crate::verdict;
 

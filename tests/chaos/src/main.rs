@@ -12,7 +12,6 @@
 mod chance;
 mod client;
 mod fleet;
-mod screen;
 mod tally;
 mod verdict;
 

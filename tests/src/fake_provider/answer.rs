@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::sleep};
 
-use crate::hold::Stopped;
+use crate::hold::{Holds, Stopped};
 
 use super::{Ending, body::Body, completion::Content, validate::Completion};
 
@@ -46,6 +46,7 @@ enum Turn {
     End,
     Stall,
     Send(String),
+    Come(Holds, String),
 }
 
 impl Answer {
@@ -198,6 +199,13 @@ impl Answer {
         self
     }
 
+    /// Comes to a place after so many events, at which a test may have it wait, and goes on.
+    #[must_use]
+    pub fn comes_after(mut self, events: usize, holds: &Holds, place: String) -> Self {
+        self.turn = Some((events, Turn::Come(holds.clone(), place)));
+        self
+    }
+
     /// Sends this, raw, after so many events and ends.
     #[must_use]
     pub fn send_after(mut self, events: usize, raw: &str) -> Self {
@@ -293,6 +301,11 @@ impl Answer {
                         ending.answered();
                     }
                     return;
+                }
+                Some((_, Turn::Come(holds, place))) => {
+                    if let Some(stopped) = holds.come(place) {
+                        stopped.released().await;
+                    }
                 }
                 None => {}
             }

@@ -4,6 +4,7 @@ use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::effect_server::{Class, Moment};
 use anyturn_tests::hold::Hold;
 use anyturn_tests::host::Host;
+use anyturn_tests::journal;
 use anyturn_tests::plan::Plan;
 use anyturn_tests::process::PATIENCE;
 use futures::future::join_all;
@@ -135,6 +136,43 @@ pub async fn repeat_all(begun: Vec<Begun>, host: &Host) -> Vec<Ended> {
         }
     }))
     .await
+}
+
+/// Asks for nothing: waits until all turns have ended by themselves, and reads what their conversations say then.
+pub async fn left_alone(cluster: &Cluster, begun: Vec<Begun>, host: &Host) -> Vec<Ended> {
+    let deadline = Instant::now() + PATIENCE;
+    let redis = cluster.redis.url();
+    let mut answers = Vec::new();
+    for session in journal::sessions(&redis, "local").await {
+        // Past anyturn, so that asking is not what makes it go on.
+        let finished = async || {
+            let journal = journal::read(&redis, "local", &session).await;
+            journal
+                .iter()
+                .any(|entry| journal::kind(entry) == "turn-finished")
+        };
+        while !finished().await {
+            assert!(Instant::now() < deadline, "{session} ends within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let view = host.get(&format!("/v1/sessions/{session}")).send().await.unwrap();
+        let view: Value = view.json().await.unwrap();
+        let mut answer = view["turns"][0].clone();
+        answer["session"] = json!(session);
+        answers.push(answer);
+    }
+    let ended = begun.into_iter().map(|Begun { cell, hold, first }| {
+        let own = |answer: &&Value| answer["input"] == cell.plan.message();
+        let answer = answers.iter().find(own).cloned();
+        let answer = answer.unwrap_or_else(|| panic!("{} has a conversation", cell.label()));
+        Ended {
+            cell,
+            hold,
+            first,
+            answer,
+        }
+    });
+    ended.collect()
 }
 
 async fn repeat(cell: &Cell, host: &Host) -> Value {

@@ -7,6 +7,7 @@
 
 mod cell;
 mod promises;
+mod streams;
 
 use anyturn_tests::cluster::Cluster;
 use anyturn_tests::process::Signal;
@@ -31,6 +32,16 @@ async fn a_killed_instance_loses_no_turn_and_does_none_twice() {
     first.host.kill().await;
     let ended = cell::repeat_all(begun, &second.host).await;
     // The calls that the dead instance had made arrive late.
+    ended.iter().for_each(|ended| ended.hold.release());
+    cluster.effects.idle().await;
+    promises::kept(&cluster, &second.host, &ended).await;
+}
+
+#[tokio::test]
+async fn turns_whose_clients_never_come_back_are_finished_by_another_host() {
+    let (cluster, begun, first, second) = begun().await;
+    first.host.kill().await;
+    let ended = cell::left_alone(&cluster, begun, &second.host).await;
     ended.iter().for_each(|ended| ended.hold.release());
     cluster.effects.idle().await;
     promises::kept(&cluster, &second.host, &ended).await;

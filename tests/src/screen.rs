@@ -1,6 +1,6 @@
 //! What a client has on its screen of a turn that is streamed, and what is wrong with how it came there.
 
-use anyturn_tests::sse::Event;
+use crate::sse::Event;
 use serde_json::Value;
 
 /// A turn as far as a client has heard of it.
@@ -14,12 +14,22 @@ pub struct Screen {
     pub turn: String,
     /// Epoch and number of the last event.
     place: Option<(u64, u64)>,
-    text: String,
+    /// What stands of the answer.
+    pub text: String,
     /// The report of the end.
     pub end: Option<Value>,
 }
 
 impl Screen {
+    /// An empty one, for a turn whose name is known.
+    pub fn of(session: &str, turn: &str) -> Self {
+        Self {
+            session: session.to_owned(),
+            turn: turn.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Takes an event in.
     ///
     /// # Errors
