@@ -16,15 +16,20 @@ use crate::journal::writer::{Grant, Held, LARGEST_ENTRY};
 use crate::journal::{Entry, Key, ReadError, Record, TurnStarted, VERSION, unreadable};
 use crate::loading::{self, Loaded};
 use crate::port::Environment;
+use crate::register;
 use crate::scope;
 use crate::turn::TurnError;
 use anyturn_state::{Actual, Committed, Document, Error, ExpectedLength, ExpectedVersion, Found, LeaseState};
 use anyturn_state::{Position, Query, Store, Write};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// How often an admission is tried when the store does not answer, or when what stood in its way is gone.
 const TRIES: u32 = 3;
+
+/// For how long an entry in the register is certainly there, in milliseconds: less than the time after which it is
+/// looked at.
+pub(crate) const ENTERED: u64 = 4_000;
 
 /// How long what belongs to a turn that has not ended is kept, in milliseconds: until it ends, with a lot to
 /// spare.
@@ -36,6 +41,10 @@ pub(crate) struct Application<'a, S, E> {
     pub environment: &'a E,
     pub settings: Settings,
     pub scope: &'a str,
+    /// Whose conversation it is, and which: what the register has to know.
+    pub address: &'a Address,
+    /// Up to when the conversation is certainly in the register: a turn that begins later could be lost.
+    pub entered: Cell<u64>,
     /// Unique to this application: what its leases' holders end with.
     pub nonce: String,
     pub started: TurnStarted,
@@ -80,6 +89,7 @@ pub(crate) struct Admitted {
 
 /// What a condition of the admission's commit is about.
 enum Condition {
+    Time,
     Key,
     Lease,
     Queue,
@@ -171,6 +181,16 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
             };
             let condition = conditions.get(usize::try_from(write).unwrap_or(usize::MAX));
             match (condition, actual) {
+                (Some(Condition::Time), Actual::Time(now)) => {
+                    // The conversation may have been dropped from the register by now: there was nothing to see.
+                    self.enter(now).await?;
+                    if tries >= TRIES {
+                        return Err(TurnError::StillRunning {
+                            turn: String::new(),
+                            retry_after: 1000,
+                        });
+                    }
+                }
                 (Some(Condition::Key), _) => {
                     if let Some(known) = self.known().await? {
                         return Ok(known);
@@ -195,14 +215,27 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
         }
     }
 
+    /// Enters the conversation into the register once more; `now` by the store's clock.
+    async fn enter(&self, now: u64) -> Result<(), TurnError> {
+        let Address { user, session, .. } = self.address;
+        let enter = register::enter(user, session, now.max(self.environment.now()));
+        self.store
+            .commit(&scope::shard(user), vec![enter], Vec::new())
+            .await?;
+        self.entered.set(now.saturating_add(ENTERED));
+        Ok(())
+    }
+
     /// The writes of one try, and what each one's condition is about.
     fn writes(&self, started: &Entry, fresh: bool) -> Result<(Vec<Condition>, Vec<Write>), TurnError> {
         let entry = started.encode()?;
         if entry.len() > LARGEST_ENTRY {
             return Err(TurnError::InvalidMessage("the message is too large".to_owned()));
         }
-        let mut conditions = Vec::with_capacity(5);
-        let mut writes = Vec::with_capacity(5);
+        let mut conditions = Vec::with_capacity(6);
+        let mut writes = Vec::with_capacity(6);
+        conditions.push(Condition::Time);
+        writes.push(Write::NotAfter(self.entered.get()));
         if let Some(key) = &self.started.key {
             conditions.push(Condition::Key);
             writes.push(put_key(key, &started.turn, None, None)?);

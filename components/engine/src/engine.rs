@@ -1,7 +1,7 @@
 //! The engine: from a request to a turn that is in the journal.
 
 use crate::address::Address;
-use crate::admission::{Admitted, Application, Decision, holding};
+use crate::admission::{Admitted, Application, Decision, ENTERED, holding};
 use crate::assistant::{Assistant, Assistants, OnBusy};
 use crate::attach::Listener;
 use crate::catalog::Catalog;
@@ -12,7 +12,6 @@ use crate::id;
 use crate::journal::writer::Writer;
 use crate::journal::{Key, TurnStarted};
 use crate::port::{Caller, Environment, Model, Part, Role, Sink, Tools};
-use crate::register;
 use crate::run::refuse;
 use crate::scope;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
@@ -24,10 +23,6 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-
-/// For how long an entry in the register is certainly there, in milliseconds: a little less than the time after
-/// which it is looked at.
-const ENTERED: u64 = 4_000;
 
 /// How often a request that meets other turns tries to get its own.
 const ROUNDS: u32 = 32;
@@ -107,7 +102,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         sink: &impl Sink,
     ) -> Result<Turn, TurnError> {
         validate(&request)?;
-        let began = self.environment.now();
         let address = Address::new(&request.user, request.session.id());
         let assistant = match &request.assistant {
             Some(name) => Some(assistants.load(name).await?),
@@ -133,7 +127,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         if let Some(turn) = self.undo_said(&address, &request, assistants, sink).await? {
             return Ok(turn);
         }
-        let application = self.application(&address.scope, &request, assistant.as_ref());
+        let application = self.application(&address, &request, assistant.as_ref());
         let ttl = application.ttl;
         // What the tools are does not depend on the admission: both are asked for at the same time. Nobody
         // waits for a slow tool server to be refused, and the lease is kept while one is waited for.
@@ -161,9 +155,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 return self.follow(&address, &turn, listener, assistants, sink).await;
             }
         };
-        if self.environment.now().saturating_sub(began) > ENTERED {
-            self.enter_again(&address).await;
-        }
         let assistant = match self
             .check_admitted(&admitted, assistant.as_ref(), &request, assistants)
             .await
@@ -197,17 +188,6 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             }
             result => result,
         }
-    }
-
-    /// Enters the conversation into the register once more: where admission took long, what the front had entered
-    /// may have been looked at, and dropped, before there was anything to see.
-    async fn enter_again(&self, address: &Address) {
-        let enter = register::enter(&address.user, &address.session, self.environment.now());
-        // Without it the turn is still found by whoever asks for it.
-        let _ = self
-            .store
-            .commit(&scope::shard(&address.user), vec![enter], Vec::new())
-            .await;
     }
 
     /// Applies, and does what the policies say, until the turn can begin or is found to have.
@@ -300,7 +280,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
 
     fn application<'a>(
         &'a self,
-        scope: &'a str,
+        address: &'a Address,
         request: &TurnRequest,
         assistant: Option<&Assistant>,
     ) -> Application<'a, S, E> {
@@ -330,7 +310,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             store: &self.store,
             environment: &self.environment,
             settings: self.settings,
-            scope,
+            scope: &address.scope,
+            address,
+            // The front has done so just now.
+            entered: Cell::new(self.environment.now().saturating_add(ENTERED)),
             nonce: id::new("run", self.environment.random()),
             started,
             expected,

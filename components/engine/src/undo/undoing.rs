@@ -15,7 +15,7 @@ use crate::settle::{Ready, head};
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
 use crate::words;
 use anyturn_state::{ExpectedLength, Store};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// How often an undoing that meets other turns is tried.
 const ROUNDS: u32 = 16;
@@ -207,6 +207,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             environment: &self.environment,
             settings: self.settings,
             scope: &address.scope,
+            address,
+            // Nobody has entered it; the admission does when the store says so.
+            entered: Cell::default(),
             nonce: id::new("run", self.environment.random()),
             started,
             expected: ExpectedLength::Exactly(length),
