@@ -121,7 +121,7 @@ impl Client<'_> {
                             class,
                             label: format!("{}/{}/{turn}/{number}", class.tool(), self.name),
                             before: lasting(chance),
-                            after: lasting(chance),
+                            after: chance.among(0..60),
                         }
                     })
                     .collect()
@@ -131,8 +131,8 @@ impl Client<'_> {
         Plan {
             steps,
             answer: format!("This answers {}/{turn}{words}.", self.name),
-            thinking: lasting(chance),
-            pause: chance.among(0..40),
+            thinking: chance.among(0..200),
+            pause: chance.among(0..15),
         }
     }
 
