@@ -4,20 +4,20 @@
 //! cut to the window that the model may see, so that the thousandth turn costs what the tenth does; folding
 //! the whole journal, or a snapshot and the entries after it, gives the same conversation.
 
-mod actions;
 mod gated;
 mod progress;
 mod snapshot;
+mod standing;
 mod window;
 
-pub(crate) use actions::{Action, Actions, inverse_call};
 pub(crate) use gated::Gated;
 pub(crate) use progress::{End, Progress, undo_step};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use standing::{Action, Standing, inverse_call};
 pub(crate) use window::{Exchange, Window};
 
 use crate::gate::Gate;
-use crate::journal::{Entry, Record, TurnStarted};
+use crate::journal::{Entry, GateOpened, Record, TurnStarted};
 use crate::port::{Message, Part};
 
 /// The longest title made of a message, in characters.
@@ -38,12 +38,10 @@ pub(crate) struct Conversation {
     pub superseded: Vec<Progress>,
     /// Turns before the latest that wait for decisions.
     pub waiting: Vec<Progress>,
-    /// Tools, by server and name, that the user has allowed for the rest of the conversation.
-    pub allowed: Vec<(String, String)>,
-    /// What was done last and can be undone.
-    pub actions: Actions,
-    /// The same as it was before the latest turn, for a snapshot without that.
-    earlier: Actions,
+    /// What holds beyond single turns.
+    pub standing: Standing,
+    /// What held when the latest turn began.
+    before: Standing,
 }
 
 /// What does not change in the course of a conversation.
@@ -81,9 +79,9 @@ impl Conversation {
                         origin: None,
                     });
                 }
-                self.earlier = self.actions.clone();
-                self.actions.forget(at);
-                self.actions
+                self.before = self.standing.clone();
+                self.standing.forget(at);
+                self.standing
                     .undo(&turn, started.undo.iter().map(|undo| undo.call.as_str()));
                 self.current = Some(Progress::new(turn, position, at, *started));
             }
@@ -109,8 +107,7 @@ impl Conversation {
                 self.settle();
                 self.superseded.clear();
                 self.waiting.clear();
-                self.allowed.clear();
-                self.actions = Actions::default();
+                self.standing = Standing::default();
             }
             what => self.go_on(at, &turn, what),
         }
@@ -123,16 +120,14 @@ impl Conversation {
             && decided.always
             && let Some(gated) = self.turn(turn).and_then(|turn| turn.gate(&decided.gate))
         {
-            let tool = (gated.opened.server.clone(), gated.opened.tool.clone());
-            if !self.allowed.contains(&tool) {
-                self.allowed.push(tool);
-            }
+            let GateOpened { server, tool, .. } = gated.opened.clone();
+            self.standing.allow(&server, &tool);
         }
         if let Some(current) = self.current.as_mut().filter(|current| current.turn == turn) {
             if let Record::ToolFinished(finished) = &what
                 && current.tool(&finished.step).is_none()
             {
-                self.actions.finish(current, finished);
+                self.standing.finish(current, finished);
             }
             return current.apply(at, what);
         }
@@ -143,7 +138,7 @@ impl Conversation {
         match what {
             Record::TurnResumed { .. } => {
                 self.settle();
-                self.earlier = self.actions.clone();
+                self.before = self.standing.clone();
                 let mut progress = self.waiting.remove(index);
                 progress.moved = true;
                 progress.apply(at, what);
@@ -265,11 +260,10 @@ impl Conversation {
             ttl,
             exchanges: window.cut(exchanges),
             waiting: self.waiting.clone(),
-            allowed: self.allowed.clone(),
-            actions: if with_current {
-                self.actions.clone()
+            standing: if with_current {
+                self.standing.clone()
             } else {
-                self.earlier.clone()
+                self.before.clone()
             },
         })
     }

@@ -15,7 +15,7 @@ mod deciding;
 mod opening;
 mod taking;
 
-pub(crate) use opening::{Opening, question};
+pub(crate) use opening::{LARGEST, Opening, question};
 pub(crate) use taking::{beside, by_itself};
 
 use crate::time::Timestamp;

@@ -1,4 +1,4 @@
-//! Turns, journal, assistants: pure logic over ports.
+//! Turns, journal, gates, undo, assistants: pure logic over ports.
 //!
 //! The engine knows no HTTP, no Redis and no provider; it knows [`port`] and `anyturn-state`. Its one entry
 //! point for work is [`Engine::turn`]. A turn goes through these rooms, in this order:
@@ -9,6 +9,9 @@
 //! 4. `run` gives the assistant its one primitive, the step that is never run twice, and `agent` is the
 //!    assistant built on it: model calls and, in `agent::calls`, tool calls by their effect class;
 //! 5. `journal::writer` makes all of it durable, for as long as this instance holds the turn's lease.
+//!
+//! A risky call opens a gate (`gate`) and its turn waits for a person, without holding on to anything; what tools
+//! did can be undone (`undo`); who decided and undid what is in the `audit`.
 //!
 //! [`Event`]s tell a listener of it meanwhile, and the [`Turn`] is what came of it.
 

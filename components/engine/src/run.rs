@@ -8,18 +8,16 @@
 //! So an outcome is written with whatever comes next, and a turn in which nothing comes next is written at
 //! once at its end. Ids of steps are paths (`tool/2/0`), not counters, so that steps can run in parallel.
 
+mod gates;
+
 use crate::admission::put_key;
-use crate::assistant::{Assistant, Rule};
-use crate::audit::{self, Audited};
-use crate::catalog::Tool;
-use crate::conversation::{Conversation, Gated, Progress, Window};
-use crate::event::log::{self, Told};
+use crate::assistant::Assistant;
+use crate::conversation::{Conversation, Progress, Window};
+use crate::event::log::Told;
 use crate::event::{EventKind, ToolStarted, TurnStarted};
-use crate::gate::{beside, by_itself};
 use crate::journal::writer::{LARGEST_ENTRY, WriteError, Writer};
 use crate::journal::{
-    CallOutcome, Entry, Failure, FailureKind, GateOpened, Key, ModelCalled, Record, Ruling, ToolFinished,
-    VERSION,
+    CallOutcome, Entry, Failure, FailureKind, Key, ModelCalled, Record, ToolFinished, VERSION,
 };
 use crate::port::{Caller, EffectClass, Environment, Message};
 use crate::scope;
@@ -27,16 +25,6 @@ use crate::time::Timestamp;
 use crate::turn::{ToolCallReport, Turn, TurnError, TurnState};
 use anyturn_state::{Error, ExpectedVersion, Store, Write};
 use std::cell::{Cell, RefCell};
-
-/// How many turns may wait for decisions in one conversation.
-const MOST_WAITING: usize = 16;
-
-/// How many of them one turn ends when it begins, so that all fits into one commit.
-const CLOSED: usize = 3;
-
-/// Why a turn that has waited ends.
-const EXPIRED: &str =
-    "nobody decided in time what the turn waited for, and the conversation went on without it";
 
 /// A running turn.
 pub(crate) struct Run<'a, S, E> {
@@ -183,57 +171,6 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         Ok(run.begin(taken_over))
     }
 
-    /// Ends turns before this one that wait for decisions nobody can take any more: the conversation goes on
-    /// without them. If there are too many, also the oldest.
-    fn close_expired(&self) -> Result<(), TurnError> {
-        let now = self.environment.now();
-        let (due, surplus) = {
-            let conversation = self.conversation.borrow();
-            let waiting = &conversation.waiting;
-            let due = |turn: &&Progress| turn.open_gates().any(|gated| gated.is_due(now));
-            let due: Vec<Progress> = waiting.iter().filter(due).take(CLOSED).cloned().collect();
-            let surplus = waiting.len().saturating_sub(MOST_WAITING);
-            (
-                due,
-                waiting
-                    .iter()
-                    .take(surplus.min(CLOSED))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            )
-        };
-        let surplus = surplus
-            .into_iter()
-            .filter(|turn| !due.contains(turn))
-            .collect::<Vec<_>>();
-        for turn in due.iter().chain(&surplus) {
-            let decide = |gated: &Gated| {
-                let verdict = if gated.is_due(now) {
-                    Ruling::Expired
-                } else {
-                    Ruling::Dropped
-                };
-                by_itself(gated, verdict)
-            };
-            let decisions: Vec<_> = turn.open_gates().map(decide).collect();
-            for decided in &decisions {
-                self.write_of(turn, Record::GateDecided(Box::new(decided.clone())))?;
-            }
-            for write in beside(turn, now, &decisions, self.writer.ttl())? {
-                self.writer.also(write);
-            }
-            let error = Failure::lasting(FailureKind::Expired, EXPIRED);
-            let text = String::new();
-            self.write_of(turn, Record::TurnFailed { error, text })?;
-        }
-        Ok(())
-    }
-
-    fn write_of(&self, turn: &Progress, what: Record) -> Result<(), TurnError> {
-        let entry = self.entry(turn.turn.clone(), what);
-        self.write(entry).map_err(|error| self.turn_error(error))
-    }
-
     /// Tells that the turn begins, or that it goes on and what stands of its answer.
     fn begin(mut self, taken_over: Option<Told>) -> Self {
         if taken_over.as_ref().is_none_or(|told| told.next == 0) {
@@ -329,42 +266,6 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         Ok(self.write(entry)?)
     }
 
-    /// Whether nobody can come back to the conversation.
-    pub(crate) fn detached(&self) -> bool {
-        let conversation = self.conversation.borrow();
-        conversation.head.as_ref().is_some_and(|head| head.detached)
-    }
-
-    /// Who decides on a call of a tool, in this conversation.
-    pub(crate) fn rule(&self, tool: &Tool) -> Rule {
-        let conversation = self.conversation.borrow();
-        let known =
-            |(server, name): &(String, String)| *server == tool.server && *name == tool.definition.name;
-        match &tool.rule {
-            Rule::Confirm { allow_always: true } if conversation.allowed.iter().any(known) => Rule::Run,
-            rule => rule.clone(),
-        }
-    }
-
-    /// Records a gate, and tells of it when that is durable.
-    pub(crate) fn open_gate(&self, opened: GateOpened) -> Result<(), Stop> {
-        let gate = opened.gate.clone();
-        self.record(Record::GateOpened(Box::new(opened)))?;
-        if let Some(gate) =
-            self.progress(|progress| progress.gate(&gate).map(|gated| gated.report(&self.turn)))
-        {
-            self.emit(EventKind::GateOpened(Box::new(gate)));
-        }
-        Ok(())
-    }
-
-    /// Puts entries into the audit, in the commit that writes what was recorded last.
-    pub(crate) fn audit(&self, entries: &[Audited]) -> Result<(), Stop> {
-        let append = audit::append(entries).map_err(WriteError::from)?;
-        self.writer.also(append);
-        Ok(())
-    }
-
     /// Makes everything durable that was recorded.
     pub(crate) async fn flush(&self) -> Result<(), Stop> {
         Ok(self.writer.flush().await?)
@@ -445,19 +346,6 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
     pub(crate) fn told(&self) {
         if self.text.get() == Text::Answering {
             self.text.set(Text::Answered);
-        }
-    }
-
-    /// Keeps the conversation as long after its gates have expired as it is kept without any.
-    fn keep_for_gates(&self) {
-        let conversation = self.conversation.borrow();
-        let (now, own) = (self.environment.now(), self.assistant.session.ttl);
-        let gates = conversation.waiting().flat_map(Progress::open_gates);
-        let lives = gates.map(|gated| gated.keeps(now, own)).max();
-        if let Some(lives) = lives
-            && self.writer.ttl().is_some_and(|ttl| ttl < lives)
-        {
-            self.writer.set_ttl(Some(lives), log::TTL);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod admission;
 mod busy;
+mod decisions;
 mod executor;
 mod forks;
 mod gates;

@@ -6,7 +6,7 @@
 use super::Agent;
 use crate::catalog::Tool;
 use crate::conversation::Gated;
-use crate::gate::{Opening, canonical};
+use crate::gate::{LARGEST, Opening, canonical};
 use crate::id;
 use crate::journal::writer::WriteError;
 use crate::journal::{Record, ToolIntended};
@@ -18,6 +18,9 @@ use serde_json::Value;
 
 /// What the model is told of a risky call in a conversation that nobody can come back to.
 const UNASKABLE: &str = "This call was not made: somebody would have to allow it first, and this kind of conversation has no way of asking. Tell the user so.";
+
+/// What the model is told of a risky call that nobody could take in.
+const TOO_LARGE: &str = "This call was not made: somebody would have to allow it first, and its arguments are too large to be decided on. Make them smaller.";
 
 /// What is to be done about a call.
 pub(super) enum Plan {
@@ -47,6 +50,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             Err(reason) => Plan::Refuse(reason),
             Ok((intended, tool)) => match self.gate(&intended, tool).open() {
                 Some(_) if self.run.detached() => Plan::Refuse(UNASKABLE.to_owned()),
+                Some(_) if call.arguments.len() > LARGEST => Plan::Refuse(TOO_LARGE.to_owned()),
                 Some(gate) => {
                     self.run.open_gate(gate)?;
                     Plan::Wait

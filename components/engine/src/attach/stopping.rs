@@ -30,7 +30,8 @@ pub enum Stopping {
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     /// Stops a turn, on whatever instance it runs. The model's answer is broken off, no further tool is called,
-    /// and what ran stays recorded. A turn that has ended stays as it is; one that waits ends when it begins.
+    /// and what ran stays recorded. A turn that has ended stays as it is; one that waits for others ends when it
+    /// begins, and one that waits for decisions ends without them.
     pub async fn stop(
         &self,
         user: &str,
@@ -52,7 +53,14 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 return Ok(Stopping::Asked);
             }
         }
-        Ok(Stopping::Ended(self.report(user, session, turn).await?.state))
+        let mut ended = self.report(user, session, turn).await?.state;
+        if ended == TurnState::Waiting {
+            // It is taken up once more, only to stop.
+            self.tell_to_stop(&address, turn).await?;
+            Box::pin(self.drop_gates(&address, turn, assistants)).await?;
+            ended = self.report(user, session, turn).await?.state;
+        }
+        Ok(Stopping::Ended(ended))
     }
 
     /// Stops the running turn and waits for its end; gives it back if it was stopped and not quicker.

@@ -1,7 +1,7 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
 use super::Gated;
-use super::actions::inverse_call;
+use super::standing::inverse_call;
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
 use crate::journal::{ToUndo, ToolIntended, TurnStarted};
 use crate::port::{EffectClass, FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};

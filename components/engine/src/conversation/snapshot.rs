@@ -5,7 +5,7 @@
 //! they are, each after its length; numbers are LEB128. The first byte is the version. What cannot be read,
 //! such as a snapshot of another version, is as good as none: the journal is read from its beginning instead.
 
-use super::{Action, Actions, Conversation, Exchange, Head, Progress};
+use super::{Action, Conversation, Exchange, Head, Progress, Standing};
 use crate::port::{Message, Part, Role, ToolCall, ToolResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,8 +25,7 @@ pub(crate) struct Snapshot {
     pub ttl: u64,
     pub exchanges: Vec<Exchange>,
     pub waiting: Vec<Progress>,
-    pub allowed: Vec<(String, String)>,
-    pub actions: Actions,
+    pub standing: Standing,
 }
 
 impl From<Snapshot> for Conversation {
@@ -37,16 +36,14 @@ impl From<Snapshot> for Conversation {
             ttl: _,
             exchanges,
             waiting,
-            allowed,
-            actions,
+            standing,
         } = snapshot;
         Conversation {
             head: Some(head),
             updated_at,
             exchanges,
             waiting,
-            allowed,
-            actions,
+            standing,
             ..Conversation::default()
         }
     }
@@ -61,8 +58,7 @@ impl Snapshot {
             ttl,
             exchanges,
             waiting,
-            allowed,
-            actions: Actions(actions),
+            standing: Standing { allowed, actions },
         } = self;
         let Head {
             assistant,
@@ -144,8 +140,7 @@ impl Snapshot {
             ttl,
             exchanges,
             waiting,
-            allowed,
-            actions: Actions(actions),
+            standing: Standing { allowed, actions },
         })
     }
 }
@@ -368,8 +363,7 @@ mod tests {
                     ttl,
                     exchanges,
                     waiting,
-                    allowed,
-                    actions: Actions(actions),
+                    standing: Standing { allowed, actions },
                 },
             )
     }

@@ -2,7 +2,7 @@
 
 use super::taking::{Taken, Taking, by_itself};
 use super::{
-    DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, Verdict, canonical,
+    DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, LARGEST, Verdict, canonical,
 };
 use crate::address::Address;
 use crate::admission::holding;
@@ -27,9 +27,6 @@ const LONGEST_WATCH: u64 = 30_000;
 
 /// The longest comment, in characters.
 const LONGEST_COMMENT: usize = 2_000;
-
-/// The largest edited arguments, in bytes of JSON: they have to fit into an entry with what surrounds them.
-const LARGEST_ARGUMENTS: usize = 512 << 10;
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     /// Decides a gate. If it was the last open one of its turn, the turn goes on here, to its end or to its next
@@ -292,8 +289,8 @@ fn check(decision: &Decision) -> Result<(), DecideError> {
         .as_ref()
         .map(Value::to_string)
         .unwrap_or_default();
-    if arguments.len() > LARGEST_ARGUMENTS {
-        return invalid("edited arguments have at most 512 KiB");
+    if arguments.len() > LARGEST {
+        return invalid("edited arguments have at most 64 KiB");
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ use crate::journal::{GateOpened, ToolIntended};
 use crate::port::{Effect, EffectClass};
 use serde_json::Value;
 
+/// The largest arguments that somebody can decide on, in bytes of JSON: they are kept in several places.
+pub(crate) const LARGEST: usize = 64 << 10;
+
 /// The most characters of arguments in a question.
 const LONGEST: usize = 300;
 

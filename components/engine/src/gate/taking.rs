@@ -12,6 +12,7 @@ use crate::attach::Listener;
 use crate::audit::{self, Audited};
 use crate::conversation::{Gated, Progress};
 use crate::engine::Engine;
+use crate::event::outbox::Nobody;
 use crate::id;
 use crate::journal::{Entry, GateDecided, Key, Record, Ruling, VERSION, unreadable};
 use crate::loading::{self, Loaded};
@@ -25,6 +26,9 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::pin::pin;
+
+/// How often gates are dropped when somebody else is quicker.
+const TRIES: u32 = 4;
 
 /// A gate that was decided, as it is kept for those who ask again.
 #[derive(Serialize, Deserialize)]
@@ -284,6 +288,34 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Taken::GoesOn(ready) => Resumption::Ready(ready),
             Taken::Waits(_) | Taken::Late | Taken::Elsewhere => Resumption::Elsewhere,
         })
+    }
+
+    /// Drops the gates of a turn that waits, which then goes on without the calls; `false` if it does not wait.
+    pub(crate) async fn drop_gates(
+        &self,
+        address: &Address,
+        turn: &str,
+        assistants: &impl Assistants,
+    ) -> Result<bool, TurnError> {
+        for _ in 0..TRIES {
+            let loaded = self.load(address).await?;
+            let waiting = loaded.conversation.waiting().find(|waiting| waiting.turn == turn);
+            let Some(turn) = waiting else {
+                return Ok(false);
+            };
+            let dropped = |gated: &Gated| by_itself(gated, Ruling::Dropped);
+            let taking = Taking {
+                turn,
+                decisions: turn.open_gates().map(dropped).collect(),
+                also: Vec::new(),
+                not_after: None,
+            };
+            if let Taken::GoesOn(ready) = self.take(address, &loaded, taking, assistants).await? {
+                self.finish(address, *ready, assistants, &Nobody).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Runs a turn that was taken up to its end, or follows whoever does.

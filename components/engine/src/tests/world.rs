@@ -227,7 +227,7 @@ impl World {
         };
         let entries = self.journal(session);
         let mut conversation = Conversation::default();
-        let mut actions = conversation.actions.clone();
+        let mut standing = conversation.standing.clone();
         for (position, entry) in (0..).zip(entries) {
             let begins = matches!(entry.what, Record::TurnStarted(_));
             if position > checkpoint || position == checkpoint && !begins {
@@ -235,18 +235,18 @@ impl World {
             }
             if position < checkpoint {
                 conversation.apply(position, entry);
-                actions = conversation.actions.clone();
+                standing = conversation.standing.clone();
             } else {
                 conversation.apply(position, entry);
             }
         }
-        conversation.actions = actions;
         // The entry at the checkpoint, if there is one, begins the next turn and so settles those before it.
         let whole = conversation
             .current
             .as_ref()
             .is_some_and(|current| current.first < checkpoint);
-        let replayed = conversation.snapshot(window, settings.ttl, whole).unwrap();
+        let mut replayed = conversation.snapshot(window, settings.ttl, whole).unwrap();
+        replayed.standing = standing;
         assert_eq!(stored.head, replayed.head);
         // It may live longer, for its gates.
         assert!(stored.ttl >= replayed.ttl);

@@ -106,7 +106,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             if head_of.is_none_or(|head| head.detached) {
                 return Err(TurnError::UnknownSession.into());
             }
-            let Some(action) = loaded.conversation.actions.find(wish.call) else {
+            let Some(action) = loaded.conversation.standing.find(wish.call) else {
                 return Err(match wish.call {
                     Some(_) => UndoError::UnknownCall,
                     None => UndoError::Nothing,

@@ -1,4 +1,4 @@
-//! What was done in a conversation and can be undone.
+//! What holds in a conversation beyond single turns: what its user has allowed, and what can be undone.
 
 use super::Progress;
 use crate::journal::{CallOutcome, ToolFinished};
@@ -49,11 +49,30 @@ fn inverse_of(inverse: &str) -> Option<(&str, u32)> {
     Some((call, number.parse().ok()?))
 }
 
-/// The latest actions, oldest first.
+/// What holds in a conversation beyond single turns.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Actions(pub(super) Vec<Action>);
+pub(crate) struct Standing {
+    /// Tools, by server and name, that the user has allowed for the rest of the conversation.
+    pub(super) allowed: Vec<(String, String)>,
+    /// The latest actions that can be undone, oldest first.
+    pub(super) actions: Vec<Action>,
+}
 
-impl Actions {
+impl Standing {
+    /// The user allows a tool for the rest of the conversation.
+    pub(super) fn allow(&mut self, server: &str, tool: &str) {
+        if !self.allows(server, tool) {
+            self.allowed.push((server.to_owned(), tool.to_owned()));
+        }
+    }
+
+    /// Whether the user has allowed a tool for the rest of the conversation.
+    pub(crate) fn allows(&self, server: &str, tool: &str) -> bool {
+        self.allowed
+            .iter()
+            .any(|(known, name)| known == server && name == tool)
+    }
+
     /// Takes in what came of a call of `turn`.
     pub(super) fn finish(&mut self, turn: &Progress, finished: &ToolFinished) {
         if let Some((call, number)) = inverse_of(&finished.call) {
@@ -63,7 +82,7 @@ impl Actions {
                 // It must not be made twice.
                 CallOutcome::Unknown(_) => true,
             };
-            if let Some(action) = self.0.iter_mut().find(|action| action.call == call)
+            if let Some(action) = self.actions.iter_mut().find(|action| action.call == call)
                 && undone
                 && !action.settled.contains(&number)
             {
@@ -77,7 +96,7 @@ impl Actions {
         let Some(intended) = turn.intended(&finished.call) else {
             return;
         };
-        self.0.push(Action {
+        self.actions.push(Action {
             call: finished.call.clone(),
             title: intended.title.clone(),
             server: intended.server.clone(),
@@ -86,14 +105,14 @@ impl Actions {
             settled: Vec::new(),
             by: None,
         });
-        let surplus = self.0.len().saturating_sub(MOST);
-        self.0.drain(..surplus);
+        let surplus = self.actions.len().saturating_sub(MOST);
+        self.actions.drain(..surplus);
     }
 
     /// A turn undoes calls.
     pub(super) fn undo<'c>(&mut self, turn: &str, calls: impl IntoIterator<Item = &'c str>) {
         for call in calls {
-            if let Some(action) = self.0.iter_mut().find(|action| action.call == call) {
+            if let Some(action) = self.actions.iter_mut().find(|action| action.call == call) {
                 action.by = Some(turn.to_owned());
             }
         }
@@ -101,14 +120,14 @@ impl Actions {
 
     /// Forgets what could not be undone any more at `now`.
     pub(super) fn forget(&mut self, now: u64) {
-        self.0.retain(|action| action.until >= now);
+        self.actions.retain(|action| action.until >= now);
     }
 
     /// The action of a call; the last one for none.
     pub(crate) fn find(&self, call: Option<&str>) -> Option<&Action> {
         match call {
-            Some(call) => self.0.iter().find(|action| action.call == call),
-            None => self.0.last(),
+            Some(call) => self.actions.iter().find(|action| action.call == call),
+            None => self.actions.last(),
         }
     }
 }
