@@ -17,6 +17,7 @@ use crate::id;
 use crate::journal::{Entry, GateDecided, Key, Record, Ruling, VERSION, unreadable};
 use crate::loading::{self, Loaded};
 use crate::port::{Environment, Model, Sink, Tools};
+use crate::register;
 use crate::scope;
 use crate::settle::{Ready, Resumption, head};
 use crate::turn::{Turn, TurnError};
@@ -243,6 +244,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         writes.extend(beside(turn, now, &decisions, ttl)?);
         writes.extend(also);
         let taken = if goes_on {
+            // Should this instance die right after, the sweep finds the turn.
+            let enter = register::enter(&address.user, &address.session, now);
+            let shard = scope::shard(&address.user);
+            self.store.commit(&shard, vec![enter], Vec::new()).await?;
             match self
                 .admit(address, &turn.turn, &nonce, writes, true, assistant)
                 .await?

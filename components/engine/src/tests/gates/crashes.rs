@@ -151,3 +151,33 @@ fn gates_are_told_to_a_listener_who_comes_late() {
         (gate.id.as_str(), GateState::Approved)
     );
 }
+
+#[test]
+fn a_turn_whose_instance_died_after_the_decision_is_found_by_the_sweep() {
+    let mut found = 0;
+    for polls in 0..60 {
+        let world = world();
+        let (turn, gate) = open(&world, "erase:1|done");
+        world.clock().advance(60_000);
+        world.sweep();
+        let mut tasks = Tasks::default();
+        let (all, engine) = (world.clone(), world.engine());
+        let asked = request(ada(), &gate, approve());
+        let task = tasks.spawn(async move {
+            let _ = engine.decide(&all, asked, &Heard::default()).await;
+        });
+        (0..polls).for_each(|_| {
+            tasks.poll(task);
+        });
+        let died = tasks.crash(task);
+        if !died || !world.records("s1").contains(&"gate-decided") {
+            continue;
+        }
+        world.clock().advance(10_000);
+        found += world.sweep().taken_over;
+        let done = world.run(world.engine().report("ada", "s1", &turn.turn)).unwrap();
+        assert_eq!(done.state, TurnState::Finished, "{polls}");
+        assert!(world.tools.effects.borrow().values().all(|times| *times == 1));
+    }
+    assert!(found > 3, "{found}");
+}
