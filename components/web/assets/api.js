@@ -69,13 +69,15 @@ export async function* turn({ sessionId, assistant, message, key, signal }) {
   yield* events(response.body);
 }
 
-// Yields the events of a turn that runs or ran, from the beginning or after the event that was heard last.
+// Yields the events of a turn that runs or ran, from the beginning or after the event that was heard last;
+// `nothing` where nothing came or will come after that one.
 export async function* attach({ sessionId, turnId, after, signal }) {
   const response = await request("GET", `/v1/sessions/${segment(sessionId)}/turns/${segment(turnId)}/events`, {
     signal,
     headers: { accept: "text/event-stream", ...(after && { "last-event-id": after }) },
   });
-  yield* events(response.body);
+  if (response.status === 204) yield { id: after, event: "nothing", data: {} };
+  else yield* events(response.body);
 }
 
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation

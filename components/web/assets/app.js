@@ -97,7 +97,7 @@ function showGate(answer, gate, turnId, after) {
   answer.gate(gate, async (decision) => {
     const outcome = await api.decide(current.id, gate.gate, decision);
     showGate(answer, outcome.gate ?? gate, turnId, after);
-    if (!running) follow(answer, { turn: turnId, after });
+    if (!running && !outcome.waiting) follow(answer, { turn: turnId, after });
   });
 }
 
@@ -165,6 +165,10 @@ async function follow(answer, { begin, turn = null, after = null }) {
 
 // Shows an event; true for the last one of a turn.
 function hear(answer, event, data, turn, after) {
+  if (event === "nothing") {
+    answer.finish();
+    return true;
+  }
   keepInView(() => {
     if (event === "turn.resumed") answer.reset(data.text);
     else if (event === "text.delta") answer.append(data.text);
