@@ -13,7 +13,9 @@
 //! A risky call opens a gate (`gate`) and its turn waits for a person, without holding on to anything; what tools
 //! did can be undone (`undo`); who decided and undid what is in the `audit`.
 //!
-//! [`Event`]s tell a listener of it meanwhile, and the [`Turn`] is what came of it.
+//! [`Event`]s tell of it meanwhile, and the [`Turn`] is what came of it. Any instance can listen to a turn, go on
+//! with it, and stop it (`attach`); what was left by an instance that died is finished by whoever meets it
+//! (`settle`, `sweep`).
 
 mod address;
 mod admission;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod busy;
+mod chance;
 mod decisions;
 mod executor;
 mod forks;
@@ -9,6 +10,7 @@ mod gates;
 mod interleavings;
 mod listeners;
 mod model;
+mod recording;
 mod sessions;
 mod stopping;
 mod survival;

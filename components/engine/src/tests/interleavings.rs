@@ -2,6 +2,7 @@
 //! pauses longer than a lease, a store that fails before or after it has done something, repeated requests,
 //! messages at the same time under every policy, stops, listeners that come and go, and sweeps.
 
+use super::chance::*;
 use super::world::*;
 use crate::assistant::OnBusy;
 use crate::event::{Event, EventId};
@@ -14,96 +15,6 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// A request of a client.
-#[derive(Clone, Debug)]
-struct Client {
-    script: &'static str,
-    /// Clients of the same key send the same script: they are repetitions of one request.
-    key: Option<u8>,
-    on_busy: OnBusy,
-    /// Before which scheduling decision it comes.
-    at: usize,
-}
-
-/// What the world does.
-#[derive(Clone, Copy, Debug)]
-enum Act {
-    /// Lets a task go on.
-    Poll(usize),
-    /// Lets time pass, for everybody.
-    Wait(u64),
-    /// Kills the instance of a task.
-    Crash(usize),
-    /// Stops the instance of a task from running, as SIGSTOP does.
-    Pause(usize),
-    /// Lets all of those run again.
-    Resume,
-    /// Somebody listens to a turn that was heard of, from its beginning.
-    Listen(usize),
-    /// Somebody goes on listening, elsewhere, after what they have heard.
-    Reconnect(usize),
-    /// Somebody stops a turn that was heard of.
-    Stop(usize),
-    /// An instance looks for lost turns.
-    Sweep,
-}
-
-const SCRIPTS: [&str; 6] = [
-    "hello",
-    "risky:1|ok",
-    "once:1 read:2|wait:2000 ok then",
-    "read:1 read:2|risky:3 sure:4|ok",
-    "beat:1500 ok so it is",
-    "sure:1|fail",
-];
-
-const POLICIES: [OnBusy; 4] = [
-    OnBusy::Reject,
-    OnBusy::Enqueue,
-    OnBusy::Interrupt,
-    OnBusy::Rollback,
-];
-
-fn clients() -> impl Strategy<Value = Vec<Client>> {
-    let client = (
-        0..SCRIPTS.len(),
-        prop::option::of(0u8..3),
-        0..POLICIES.len(),
-        0usize..80,
-    )
-        .prop_map(|(script, key, policy, at)| {
-            // The key decides the script, so that repetitions are repetitions.
-            let script = key.map_or(script, |key| (script % 2) * 3 + usize::from(key));
-            Client {
-                script: SCRIPTS[script],
-                key: key.map(|key| key + 3 * u8::from(script >= 3)),
-                on_busy: POLICIES[policy],
-                at,
-            }
-        });
-    prop::collection::vec(client, 1..6)
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![
-        60 => any::<usize>().prop_map(Act::Poll),
-        4 => (1u64..4_000).prop_map(Act::Wait),
-        2 => any::<usize>().prop_map(Act::Crash),
-        1 => any::<usize>().prop_map(Act::Pause),
-        1 => Just(Act::Resume),
-        1 => any::<usize>().prop_map(Act::Listen),
-        1 => any::<usize>().prop_map(Act::Reconnect),
-        1 => any::<usize>().prop_map(Act::Stop),
-        1 => Just(Act::Sweep),
-    ];
-    prop::collection::vec(act, 1..260)
-}
-
-fn faults() -> impl Strategy<Value = BTreeMap<u64, Fault>> {
-    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After)];
-    prop::collection::btree_map(1u64..60, fault, 0..6)
-}
 
 fn request(client: &Client) -> TurnRequest {
     TurnRequest {
