@@ -15,6 +15,10 @@ const PRESENT: i64 = 1_704_067_200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
+        // What a turn takes, at once: each growth of the memory in a fresh instance is a system call.
+        println!("cargo::rustc-link-arg-cdylib=--initial-memory=4194304");
+    }
     let folder = std::env::var("OUT_DIR")?;
     let folder = Path::new(&folder);
     for file in ["openapi.json", "docs/index.html", "docs/docs.js", "docs/docs.css"] {
