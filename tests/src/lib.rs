@@ -51,3 +51,17 @@ pub fn client() -> reqwest::Client {
         .build()
         .unwrap_or_else(|error| panic!("no HTTP client: {error}"))
 }
+
+/// Sends a request and returns the status and the body, which must be JSON.
+pub async fn json_of(request: reqwest::RequestBuilder) -> (reqwest::StatusCode, serde_json::Value) {
+    let response = request
+        .send()
+        .await
+        .unwrap_or_else(|error| panic!("an answer: {error}"));
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {text:?} is JSON: {error}")),
+    )
+}

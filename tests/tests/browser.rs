@@ -61,6 +61,10 @@ impl Page {
             .unwrap()
     }
 
+    async fn click(&self, what: Locator<'_>) {
+        self.client.find(what).await.unwrap().click().await.unwrap();
+    }
+
     async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
@@ -142,13 +146,7 @@ async fn the_page_asks_for_a_token_where_one_is_needed() {
         .await
         .unwrap();
     field.send_keys(&token("alice")).await.unwrap();
-    page.client
-        .find(Locator::Css("#token-dialog button[value=save]"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    page.click(Locator::Css("#token-dialog button[value=save]")).await;
     page.client
         .wait()
         .for_element(Locator::Css("#log .welcome"))
@@ -188,20 +186,8 @@ async fn everything_on_the_page_has_a_name_and_is_reached_by_keyboard() {
         .for_element(Locator::Css("#log .welcome"))
         .await
         .unwrap();
-    page.client
-        .find(Locator::Id("theme"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
-    page.client
-        .find(Locator::Id("theme"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    page.click(Locator::Id("theme")).await;
+    page.click(Locator::Id("theme")).await;
     let ground = page
         .run("return getComputedStyle(document.body).backgroundColor")
         .await;

@@ -1,19 +1,9 @@
 //! What somebody sees who starts anyturn for the first time: no Redis, no key.
 
 use anyturn_tests::host::{Host, HostBuilder};
-use anyturn_tests::sse;
+use anyturn_tests::{json_of, sse};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-
-async fn json_of(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
-    let response = request.send().await.unwrap();
-    let status = response.status();
-    let text = response.text().await.unwrap();
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {text:?} is JSON: {error}")),
-    )
-}
 
 /// Says something in a conversation and returns the whole answer.
 async fn say(host: &Host, session: &str, message: &str) -> Value {

@@ -1,9 +1,10 @@
 //! Who is calling: everybody sees their own, and nobody else's.
 
 use anyturn_tests::host::{Host, HostBuilder};
+use anyturn_tests::json_of;
 use anyturn_tests::users::{SECRET, now, signed, token};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 async fn signed_in() -> Host {
     HostBuilder::new().env("JWT_SECRET", SECRET).start().await
@@ -13,28 +14,16 @@ async fn signed_in() -> Host {
 async fn nobody_sees_anothers_session_or_tasks() {
     let host = signed_in().await;
     let (alice, bob) = (token("alice"), token("bob"));
-    let answer: Value = host
-        .post(
+    let (_, answer) = json_of(
+        host.post(
             "/v1/assistants/tasks/turns",
             &json!({ "message": "add buy milk" }),
         )
-        .bearer_auth(&alice)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+        .bearer_auth(&alice),
+    )
+    .await;
     let session = format!("/v1/sessions/{}", answer["session"].as_str().unwrap());
-    let tasks: Value = host
-        .get("/api/tasks")
-        .bearer_auth(&alice)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, tasks) = json_of(host.get("/api/tasks").bearer_auth(&alice)).await;
     let task = format!("/api/tasks/{}", tasks["tasks"][0]["id"].as_str().unwrap());
 
     for (method, path, body) in [
@@ -59,15 +48,7 @@ async fn nobody_sees_anothers_session_or_tasks() {
             "bob: {method} {path}"
         );
     }
-    let list: Value = host
-        .get("/v1/sessions")
-        .bearer_auth(&bob)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, list) = json_of(host.get("/v1/sessions").bearer_auth(&bob)).await;
     assert_eq!(list["data"], json!([]));
     assert_eq!(
         host.get(&session)
@@ -94,16 +75,12 @@ async fn a_header_does_not_make_somebody_else_of_me() {
         .unwrap()
         .error_for_status()
         .unwrap();
-    let tasks: Value = host
-        .get("/api/tasks")
-        .bearer_auth(token("bob"))
-        .header("anyturn-user", "alice")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, tasks) = json_of(
+        host.get("/api/tasks")
+            .bearer_auth(token("bob"))
+            .header("anyturn-user", "alice"),
+    )
+    .await;
     assert_eq!(tasks["tasks"], json!([]));
 }
 
@@ -252,15 +229,7 @@ async fn requests_over_the_limit_are_told_when_to_come_back() {
         StatusCode::OK,
         "one user's limit is not another's"
     );
-    let sessions: Value = host
-        .get("/v1/sessions")
-        .bearer_auth(token("carol"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, sessions) = json_of(host.get("/v1/sessions").bearer_auth(token("carol"))).await;
     assert_eq!(sessions["data"], json!([]));
 }
 

@@ -2,6 +2,7 @@
 
 use anyturn_tests::fake_provider::{Answer, FakeProvider};
 use anyturn_tests::host::{Host, HostBuilder};
+use anyturn_tests::json_of;
 use anyturn_tests::process::Signal;
 use anyturn_tests::redis_server::RedisServer;
 use anyturn_tests::sse;
@@ -42,14 +43,7 @@ async fn a_conversation_begun_on_one_goes_on_on_the_other_and_on_a_third_after_b
     let list = turn(&third, &path, "what is on my list?").await;
     let text = list["message"]["content"].as_str().unwrap();
     assert!(text.contains("buy milk") && text.contains("call mum"), "{list}");
-    let session: Value = third
-        .get(path.trim_end_matches("/turns"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, session) = json_of(third.get(path.trim_end_matches("/turns"))).await;
     assert_eq!(session["turns"].as_array().unwrap().len(), 4, "{session}");
 }
 

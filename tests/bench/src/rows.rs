@@ -18,10 +18,10 @@ const UNLIMITED: (&str, &str) = ("RATE_LIMIT_PER_MINUTE", "1000000000");
 
 /// A route that does nothing: what the host itself costs.
 pub async fn trivial_route(report: &mut Report, time: Duration) -> Result<()> {
-    let (_process, port) = baseline::start().await?;
+    let (process, port) = baseline::start().await?;
     let bare = load::run(port, 64, WARM_UP, time, |_| || get("/")).await?;
     let bare_one = load::run(port, 1, WARM_UP, time / 2, |_| || get("/")).await?;
-    drop(_process);
+    drop(process);
 
     let manifest = anyturn_tests::repository().join("tests/hello/spin.toml");
     let host = HostBuilder::new().manifest(manifest).start().await;
