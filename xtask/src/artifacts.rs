@@ -123,7 +123,10 @@ mod tests {
         let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
         for package in packages().unwrap() {
             let command = format!("\"cargo {}\"", component(&package).join(" "));
-            assert!(manifest.contains(&command), "{command} is no build command of spin.toml");
+            assert!(
+                manifest.contains(&command),
+                "{command} is no build command of spin.toml"
+            );
         }
     }
 
