@@ -41,13 +41,14 @@ mod answer;
 mod body;
 mod completion;
 mod errors;
+mod reasoning;
 mod validate;
 
 use body::Body;
 use errors::ApiError;
 
 /// The models of a provider that was not told others.
-const MODELS: [&str; 3] = ["gpt-4.1", "gpt-4.1-mini", "gpt-4o-mini"];
+const MODELS: [&str; 4] = ["gpt-6-luna", "gpt-6.1-terra", "gpt-4.1", "gpt-4.1-mini"];
 /// Larger requests are refused.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 

@@ -44,7 +44,7 @@ async fn a_model_over_the_network_calls_tools_and_answers_with_their_results() {
         answer["tool_calls"][0]["arguments"]["title"], "buy milk",
         "{answer}"
     );
-    assert_eq!(answer["model"], "gpt-4.1-mini", "{answer}");
+    assert_eq!(answer["model"], "gpt-6-luna", "{answer}");
 
     let requests = provider.requests();
     assert_eq!(requests.len(), 2);

@@ -41,7 +41,7 @@ pub struct ModelHealth {
     /// Such as `openai`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Such as `gpt-4.1-mini`.
+    /// Such as `gpt-6-luna`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// False for the model that works without a network.

@@ -67,7 +67,7 @@ pub trait Platform: Clone + 'static {
 pub struct ModelDescription {
     /// Such as `openai`.
     pub provider: String,
-    /// Such as `gpt-4.1-mini`.
+    /// Such as `gpt-6-luna`.
     pub model: String,
     /// False for the model that works without a network.
     pub remote: bool,

@@ -17,7 +17,7 @@
 //!
 //! [model]                               # what is not set is the provider's choice
 //! purpose = "turn"                      # how model calls are named in logs and bills
-//! name = "gpt-4.1-mini"
+//! name = "gpt-6-luna"
 //! temperature = 0.2                     # 0 to 2
 //! top_p = 1.0                           # 0 to 1
 //! max_output_tokens = 1000

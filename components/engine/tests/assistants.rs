@@ -90,7 +90,7 @@ fn the_documented_example_means_what_it_says() {
         .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + "\n")
         .collect();
     let assistant = Assistant::parse("tasks.toml", &toml).unwrap();
-    assert_eq!(assistant.options.model.as_deref(), Some("gpt-4.1-mini"));
+    assert_eq!(assistant.options.model.as_deref(), Some("gpt-6-luna"));
     assert_eq!(assistant.options.temperature, Some(0.2));
     assert_eq!(assistant.session.ttl, 24 * 60 * 60 * 1000);
     assert_eq!(assistant.session.window_bytes, 32768);

@@ -28,6 +28,10 @@ pub struct Preset {
     pub seed: bool,
     /// Whether it knows `user`.
     pub user: bool,
+    /// What to say to its own `model` of how much to reason.
+    pub reasoning_effort: Option<&'static str>,
+    /// Whether tool calls must carry a signature when they are told to it again.
+    pub signed_calls: bool,
 }
 
 /// How a provider's addresses are made.
@@ -66,11 +70,15 @@ const OPENAI: Preset = Preset {
     addressing: Addressing::Plain,
     authentication: Authentication::Bearer,
     key_variable: Some("openai_api_key"),
-    model: Some("gpt-4.1-mini"),
+    // https://developers.openai.com/api/docs/deprecations names it for those who used a small GPT-4.
+    model: Some("gpt-6-luna"),
     model_hint: "a model's name",
     token_limit: TokenLimit::MaxCompletionTokens,
     seed: true,
     user: true,
+    // In this dialect it calls functions only without reasoning.
+    reasoning_effort: Some("none"),
+    signed_calls: false,
 };
 
 /// Every known provider.
@@ -80,7 +88,9 @@ pub static PRESETS: [Preset; 7] = [
         name: "groq",
         base: Some("https://api.groq.com/openai/v1"),
         key_variable: Some("groq_api_key"),
-        model: Some("llama-3.3-70b-versatile"),
+        // https://console.groq.com/docs/models: a production model that calls tools.
+        model: Some("openai/gpt-oss-120b"),
+        reasoning_effort: None,
         ..OPENAI
     },
     // https://ai.google.dev/gemini-api/docs/openai; it refuses fields that it does not know.
@@ -88,10 +98,14 @@ pub static PRESETS: [Preset; 7] = [
         name: "gemini",
         base: Some("https://generativelanguage.googleapis.com/v1beta/openai"),
         key_variable: Some("gemini_api_key"),
-        model: Some("gemini-2.5-flash"),
+        // https://ai.google.dev/gemini-api/docs/deprecations names it for those who used Gemini 2.5 Flash.
+        model: Some("gemini-3.5-flash-lite"),
         token_limit: TokenLimit::MaxTokens,
         seed: false,
         user: false,
+        reasoning_effort: None,
+        // https://ai.google.dev/gemini-api/docs/thought-signatures
+        signed_calls: true,
         ..OPENAI
     },
     Preset {
@@ -113,6 +127,7 @@ pub static PRESETS: [Preset; 7] = [
         model: Some("llama3.2"),
         token_limit: TokenLimit::MaxTokens,
         user: false,
+        reasoning_effort: None,
         ..OPENAI
     },
     Preset {
@@ -133,6 +148,7 @@ pub static PRESETS: [Preset; 7] = [
         key_variable: None,
         model: Some("openai.gpt-oss-20b-1:0"),
         user: false,
+        reasoning_effort: None,
         ..OPENAI
     },
 ];

@@ -37,6 +37,8 @@ pub struct Connection {
     pub key: Option<Secret>,
     /// Used when a request names no model.
     pub model: String,
+    /// How much to reason, if that is set; a word of the provider's.
+    pub reasoning_effort: Option<String>,
     /// For the first byte and between chunks, and for all tries together until the answer begins.
     pub timeout: Duration,
 }
@@ -193,6 +195,7 @@ async fn connection(
         query,
         key: (!key.is_empty()).then_some(Secret(key)),
         model,
+        reasoning_effort: effort(&value("llm_reasoning_effort").await)?,
         timeout: timeout(&value("llm_timeout_ms").await)?,
     };
     // So that a bad address is told by `describe` already.
@@ -226,6 +229,22 @@ fn address(own: &str) -> Result<(String, Option<String>), SettingsError> {
     // Some documentation shows the whole address where others show its base.
     let base = base.strip_suffix("/chat/completions").unwrap_or(base);
     Ok((base.to_owned(), query))
+}
+
+fn effort(own: &str) -> Result<Option<String>, SettingsError> {
+    const LONGEST: usize = 16;
+    match own {
+        "" => Ok(None),
+        own if own.len() <= LONGEST && own.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+            Ok(Some(own.to_owned()))
+        }
+        own => Err(SettingsError::new(
+            ErrorKind::Unavailable,
+            format!(
+                "llm_reasoning_effort is “{own}”; it must be one word of the provider's, such as none, low, medium or high."
+            ),
+        )),
+    }
 }
 
 fn timeout(own: &str) -> Result<Duration, SettingsError> {

@@ -166,6 +166,11 @@ fn what_is_wrong_is_told_with_the_variable_and_without_its_secret() {
             "holds a character",
         ),
         (
+            &[("llm_api_key", "k"), ("llm_reasoning_effort", "Very High")],
+            ErrorKind::Unavailable,
+            "llm_reasoning_effort is “Very High”",
+        ),
+        (
             &[("llm_api_key", "k"), ("llm_timeout_ms", "1s")],
             ErrorKind::Unavailable,
             "llm_timeout_ms is “1s”",

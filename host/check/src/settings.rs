@@ -207,7 +207,13 @@ fn language_model(report: &Report<'_>) -> Vec<Finding> {
 
 /// The variable that a message is about: the first that it names.
 fn blamed(message: &str) -> &'static str {
-    const NAMES: [&str; 4] = ["llm_base_url", "llm_timeout_ms", "llm_model", "llm_api_key"];
+    const NAMES: [&str; 5] = [
+        "llm_base_url",
+        "llm_timeout_ms",
+        "llm_reasoning_effort",
+        "llm_model",
+        "llm_api_key",
+    ];
     let position = |name: &&&str| message.find(**name).unwrap_or(usize::MAX);
     let first = NAMES
         .iter()

@@ -9,11 +9,12 @@ use url::Url;
 use crate::variables::{Origin, Values};
 
 /// Environment variables that set the application variable of the same name in lower case.
-const SAME_NAME: [&str; 15] = [
+const SAME_NAME: [&str; 18] = [
     "API_KEYS",
     "CORS_ORIGINS",
     "GEMINI_API_KEY",
     "GROQ_API_KEY",
+    "INTERNAL_SECRET",
     "JWT_AUDIENCE",
     "JWT_ISSUER",
     "JWT_SECRET",
@@ -21,10 +22,12 @@ const SAME_NAME: [&str; 15] = [
     "LLM_BASE_URL",
     "LLM_MODEL",
     "LLM_PROVIDER",
+    "LLM_REASONING_EFFORT",
     "LLM_TIMEOUT_MS",
     "OPENAI_API_KEY",
     "RATE_LIMIT_PER_MINUTE",
     "REDIS_URL",
+    "TURN_LEASE_MS",
 ];
 
 /// Environment variables whose application variable has another name.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::errors::ApiError;
+use super::{errors::ApiError, reasoning};
 
 /// A valid request for a completion.
 #[derive(Clone, Debug)]
@@ -120,6 +120,7 @@ pub fn completion(body: Value, models: &[String]) -> Result<Completion, ApiError
     check_messages(object.get("messages"))?;
     check_tools(&body)?;
     check_options(&body)?;
+    reasoning::check(&body, model)?;
     Ok(Completion { body })
 }
 

@@ -20,17 +20,27 @@ pub struct Failure {
     pub error: Error,
     /// Whether to try again.
     pub retry: bool,
+    /// The field of the request that the provider does not take, if that is what is wrong.
+    pub refused: Option<String>,
 }
 
 impl Failure {
     /// Trying again would change nothing.
     pub fn permanent(error: Error) -> Self {
-        Self { error, retry: false }
+        Self {
+            error,
+            retry: false,
+            refused: None,
+        }
     }
 
     /// Trying again may help.
     pub fn transient(error: Error) -> Self {
-        Self { error, retry: true }
+        Self {
+            error,
+            retry: true,
+            refused: None,
+        }
     }
 }
 
@@ -87,11 +97,16 @@ pub fn status(status: u16, body: &[u8], host: &str, key: Option<&Secret>) -> Fai
                     detail("The model's provider limits how often it may be asked"),
                 ),
                 retry: !spent,
+                refused: None,
             }
         }
-        (_, Some(kind)) if status < 500 => {
-            Failure::permanent(error(kind, detail("The model's provider refuses the request")))
-        }
+        (_, Some(kind)) if status < 500 => Failure {
+            refused: told
+                .as_ref()
+                .and_then(|told| told.param.clone())
+                .filter(|_| kind == ErrorKind::InvalidRequest),
+            ..Failure::permanent(error(kind, detail("The model's provider refuses the request")))
+        },
         (404, None) => Failure::permanent(error(
             ErrorKind::UnknownModel,
             format!(
@@ -114,10 +129,13 @@ pub fn status(status: u16, body: &[u8], host: &str, key: Option<&Secret>) -> Fai
             ErrorKind::Protocol,
             format!("{host} answers with a redirection (status {status}): check llm_base_url."),
         )),
-        (400..=499, _) => Failure::permanent(error(
-            ErrorKind::InvalidRequest,
-            detail("The model's provider refuses the request"),
-        )),
+        (400..=499, _) => Failure {
+            refused: told.as_ref().and_then(|told| told.param.clone()),
+            ..Failure::permanent(error(
+                ErrorKind::InvalidRequest,
+                detail("The model's provider refuses the request"),
+            ))
+        },
         _ => Failure::permanent(error(
             ErrorKind::Protocol,
             format!("{host} answers with status {status}, which is not the protocol: check llm_base_url."),
@@ -142,6 +160,8 @@ struct Told {
     message: Option<String>,
     /// Its code, its type, its status: whatever it names the error by.
     names: Vec<String>,
+    /// The field of the request that it is about.
+    param: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +194,7 @@ struct Detail {
     r#type: Option<Name>,
     code: Option<Name>,
     status: Option<Name>,
+    param: Option<Name>,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +214,7 @@ impl Told {
         Some(match body {
             Body::Text(message) => Self {
                 message: Some(message),
-                names: Vec::new(),
+                ..Self::default()
             },
             Body::Detail(detail) => Self {
                 message: Some(detail.message),
@@ -204,6 +225,10 @@ impl Told {
                         Some(Name::Other(_)) | None => None,
                     })
                     .collect(),
+                param: match detail.param {
+                    Some(Name::Text(param)) => Some(param),
+                    Some(Name::Other(_)) | None => None,
+                },
             },
         })
     }

@@ -3,11 +3,13 @@
 //! [`begin`] returns when the first event is there: until then a failure is tried again where that may
 //! help, within one budget of time; from then on nothing is. Time-outs are ours and not the host's, so that
 //! they hold everywhere: for the first byte, and between two chunks. Dropping an [`Answer`], or the future
-//! of `begin`, drops the connection.
+//! of `begin`, drops the connection. A model that does not take one of the optional fields is asked again at once
+//! without it ([`adjust`]).
 
 use std::{pin::pin, time::Duration};
 
 use futures::future::{Either, select};
+use http::Uri;
 
 use crate::{
     api::{Error, ErrorKind, Event, Request},
@@ -18,9 +20,11 @@ use crate::{
     settings::Connection,
     sse::{Parser, TooLong},
 };
+use adjust::{Adjustments, Dialect, Sent};
 use chunks::Decoder;
 use errors::Failure;
 
+mod adjust;
 mod chunks;
 mod errors;
 mod request;
@@ -38,19 +42,14 @@ pub async fn begin<P: Platform>(
 ) -> Result<Answer<P>, Error> {
     let model = request.options.model.as_deref().unwrap_or(&connection.model);
     let uri = connection.uri(model)?;
-    let body = request::body(request, connection.preset, model)?;
-    let headers = headers(connection);
     let call = Call {
         platform: &platform,
         connection,
+        request,
         model,
         host: uri.authority().map(ToString::to_string).unwrap_or_default(),
-        post: Post {
-            uri: &uri,
-            headers: &headers,
-            body: &body,
-            connect_timeout: connection.timeout.min(CONNECT_TIMEOUT),
-        },
+        uri: &uri,
+        headers: headers(connection),
     };
     let begun = call.tries().await?;
     Ok(Answer {
@@ -83,21 +82,43 @@ fn headers(connection: &Connection) -> Vec<(&'static str, String)> {
 struct Call<'a, P> {
     platform: &'a P,
     connection: &'a Connection,
+    request: &'a Request,
     model: &'a str,
     host: String,
-    post: Post<'a>,
+    uri: &'a Uri,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl<P: Platform> Call<'_, P> {
     async fn tries(&self) -> Result<Begun<P::Body>, Error> {
         let mut backoff = Backoff::new(self.platform.monotonic().saturating_add(self.connection.timeout));
+        let mut dialect = Dialect {
+            preset: self.connection.preset,
+            model: self.model,
+            reasoning_effort: self.connection.reasoning_effort.as_deref(),
+            adjustments: Adjustments::default(),
+        };
+        let mut body = request::body(self.request, &dialect)?;
         loop {
             let left = backoff.left(self.platform.monotonic());
-            let Failure { error, retry } = match within(self.platform, left, self.attempt()).await {
+            let Failure {
+                error,
+                retry,
+                refused,
+            } = match within(self.platform, left, self.attempt(&body)).await {
                 Some(Ok(begun)) => return Ok(begun),
                 Some(Err(failure)) => failure,
                 None => errors::transport(TransportError::Timeout, &self.host),
             };
+            let sent = Sent {
+                tools: !self.request.tools.is_empty(),
+                effort_configured: dialect.reasoning_effort.is_some(),
+                effort: dialect.effort().is_some(),
+            };
+            if refused.is_some_and(|field| dialect.adjustments.learn(&field, sent)) {
+                body = request::body(self.request, &dialect)?;
+                continue;
+            }
             let wait = backoff.next(
                 self.platform.monotonic(),
                 error.retry_after.map(Duration::from_millis),
@@ -110,9 +131,15 @@ impl<P: Platform> Call<'_, P> {
         }
     }
 
-    async fn attempt(&self) -> Result<Begun<P::Body>, Failure> {
+    async fn attempt(&self, body: &[u8]) -> Result<Begun<P::Body>, Failure> {
         let broken = |cause| errors::transport(cause, &self.host);
-        let mut reply = self.platform.post(&self.post).await.map_err(broken)?;
+        let post = Post {
+            uri: self.uri,
+            headers: &self.headers,
+            body,
+            connect_timeout: self.connection.timeout.min(CONNECT_TIMEOUT),
+        };
+        let mut reply = self.platform.post(&post).await.map_err(broken)?;
         if reply.status != 200 {
             // Without its body an error is still an error.
             let body = whole(&mut reply.body).await.unwrap_or_default();
@@ -315,6 +342,8 @@ fn cut(host: &str) -> Failure {
 }
 
 fn in_stream(error: Error) -> Failure {
-    let retry = matches!(error.kind, ErrorKind::Unavailable | ErrorKind::RateLimited);
-    Failure { error, retry }
+    Failure {
+        retry: matches!(error.kind, ErrorKind::Unavailable | ErrorKind::RateLimited),
+        ..Failure::permanent(error)
+    }
 }

@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::value::RawValue;
 
+use super::adjust::Dialect;
 use crate::{
     api::{self, Error, ErrorKind, Part, Role, ToolChoice},
     failure::error,
@@ -17,26 +18,43 @@ use crate::{
 };
 
 /// Builds the body, or says which rule the request breaks.
-pub fn body(request: &api::Request, preset: &Preset, model: &str) -> Result<Vec<u8>, Error> {
+pub fn body(request: &api::Request, dialect: &Dialect<'_>) -> Result<Vec<u8>, Error> {
+    let Dialect {
+        preset,
+        model,
+        adjustments,
+        ..
+    } = *dialect;
     let options = &request.options;
     check_options(options)?;
     let tools = tools(&request.tools)?;
     let tool_choice = tool_choice(request)?;
-    let limit = |name| options.max_output_tokens.filter(|_| preset.token_limit == name);
+    let limit = |name| {
+        options
+            .max_output_tokens
+            .filter(|_| adjustments.token_limit(preset) == name)
+    };
     let body = Body {
         model,
-        messages: messages(&request.messages)?,
+        messages: messages(&request.messages, preset)?,
         stream: true,
         stream_options: StreamOptions { include_usage: true },
         tools,
         tool_choice,
-        temperature: options.temperature.map(decimal),
-        top_p: options.top_p.map(decimal),
+        reasoning_effort: dialect.effort(),
+        temperature: options
+            .temperature
+            .filter(|_| !adjustments.without_temperature)
+            .map(decimal),
+        top_p: options.top_p.filter(|_| !adjustments.without_top_p).map(decimal),
         max_completion_tokens: limit(TokenLimit::MaxCompletionTokens),
         max_tokens: limit(TokenLimit::MaxTokens),
         stop: &options.stop,
-        seed: options.seed.filter(|_| preset.seed),
-        user: request.user.as_deref().filter(|_| preset.user),
+        seed: options.seed.filter(|_| preset.seed && !adjustments.without_seed),
+        user: request
+            .user
+            .as_deref()
+            .filter(|_| preset.user && !adjustments.without_user),
         response_format: options
             .response_schema
             .as_deref()
@@ -84,6 +102,8 @@ struct Body<'a> {
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,7 +210,28 @@ struct Call<'a> {
     id: &'a str,
     r#type: &'static str,
     function: CallFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<ExtraContent>,
 }
+
+/// Gemini's addition to a tool call. Its models from 3 on refuse a call that they are told of without a
+/// signature; calls that come from elsewhere, as all do after a conversation changed its provider, have this
+/// word of Google's instead of one.
+#[derive(Clone, Copy, Serialize)]
+struct ExtraContent {
+    google: Google,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Google {
+    thought_signature: &'static str,
+}
+
+const UNSIGNED: ExtraContent = ExtraContent {
+    google: Google {
+        thought_signature: "skip_thought_signature_validator",
+    },
+};
 
 #[derive(Serialize)]
 struct CallFunction<'a> {
@@ -249,7 +290,7 @@ struct JsonSchema<'a> {
 
 // ---- messages ---------------------------------------------------------------------------------------
 
-fn messages(messages: &[api::Message]) -> Result<Vec<Message<'_>>, Error> {
+fn messages<'a>(messages: &'a [api::Message], preset: &Preset) -> Result<Vec<Message<'a>>, Error> {
     if messages.is_empty() {
         return Err(invalid("A request needs at least one message."));
     }
@@ -274,7 +315,7 @@ fn messages(messages: &[api::Message]) -> Result<Vec<Message<'_>>, Error> {
             Role::User => written.push(Message::User {
                 content: user_content(&message.parts, misplaced)?,
             }),
-            Role::Assistant => written.push(assistant(&message.parts, misplaced)?),
+            Role::Assistant => written.push(assistant(&message.parts, preset, misplaced)?),
             // The dialect wants one message for each result.
             Role::Tool => {
                 for part in &message.parts {
@@ -333,7 +374,11 @@ fn check_image(image: &api::Image) -> Result<(), Error> {
     }
 }
 
-fn assistant<'a>(parts: &'a [Part], misplaced: impl Fn(&Part) -> Error) -> Result<Message<'a>, Error> {
+fn assistant<'a>(
+    parts: &'a [Part],
+    preset: &Preset,
+    misplaced: impl Fn(&Part) -> Error,
+) -> Result<Message<'a>, Error> {
     let mut content: Option<String> = None;
     let mut tool_calls = Vec::new();
     for part in parts {
@@ -350,6 +395,7 @@ fn assistant<'a>(parts: &'a [Part], misplaced: impl Fn(&Part) -> Error) -> Resul
                         arguments => arguments,
                     },
                 },
+                extra_content: preset.signed_calls.then_some(UNSIGNED),
             }),
             Part::Image(_) | Part::ToolResult(_) => return Err(misplaced(part)),
         }

@@ -1,7 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{api::Options, presets::find};
+use crate::{
+    api::Options,
+    openai::adjust::{Adjustments, Dialect},
+    presets::find,
+};
 
 fn request() -> api::Request {
     api::Request {
@@ -26,8 +30,17 @@ fn request() -> api::Request {
     }
 }
 
+fn dialect(preset: &str, model: &'static str) -> Dialect<'static> {
+    Dialect {
+        preset: find(preset).unwrap(),
+        model,
+        reasoning_effort: None,
+        adjustments: Adjustments::default(),
+    }
+}
+
 fn written(request: &api::Request, preset: &str) -> Value {
-    serde_json::from_slice(&body(request, find(preset).unwrap(), "m").unwrap()).unwrap()
+    serde_json::from_slice(&body(request, &dialect(preset, "m")).unwrap()).unwrap()
 }
 
 #[test]
@@ -59,7 +72,7 @@ fn each_provider_gets_the_fields_that_it_knows() {
 fn a_decimal_is_sent_as_it_was_meant() {
     let mut request = request();
     request.options.temperature = Some(0.7);
-    let body = body(&request, find("openai").unwrap(), "m").unwrap();
+    let body = body(&request, &dialect("openai", "m")).unwrap();
     let text = String::from_utf8(body).unwrap();
     assert!(
         text.contains("\"temperature\":0.7,") || text.contains("\"temperature\":0.7}"),
@@ -112,7 +125,7 @@ fn tool_choices_are_written_as_the_dialect_has_them() {
         assert_eq!(written(&request, "openai")["tool_choice"], expected);
     }
     // The schema's order is its author's.
-    let text = String::from_utf8(body(&request, find("openai").unwrap(), "m").unwrap()).unwrap();
+    let text = String::from_utf8(body(&request, &dialect("openai", "m")).unwrap()).unwrap();
     assert!(text.contains(r#"{"type":"object","b":1,"a":2}"#), "{text}");
 }
 
@@ -188,8 +201,44 @@ fn every_rule_that_is_broken_is_named() {
         request.options.response_schema = Some("no".into())
     });
     for (part, request) in cases {
-        let error = body(&request, find("openai").unwrap(), "m").unwrap_err();
+        let error = body(&request, &dialect("openai", "m")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidRequest);
         assert!(error.message.contains(part), "{part}: {}", error.message);
     }
+}
+
+#[test]
+fn a_models_own_way_of_reasoning_is_said_to_it_alone() {
+    let said = |preset, model, configured| {
+        let dialect = Dialect {
+            reasoning_effort: configured,
+            ..dialect(preset, model)
+        };
+        serde_json::from_slice::<Value>(&body(&request(), &dialect).unwrap()).unwrap()["reasoning_effort"]
+            .clone()
+    };
+    let own = find("openai").unwrap().model.unwrap();
+    assert_eq!(said("openai", own, None), "none");
+    assert_eq!(said("openai", own, Some("low")), "low");
+    assert_eq!(said("openai", "another", None), Value::Null);
+    assert_eq!(said("groq", "another", Some("high")), "high");
+}
+
+#[test]
+fn gemini_is_told_of_calls_with_the_word_that_stands_for_a_signature() {
+    let mut request = request();
+    request.messages.push(api::Message {
+        role: Role::Assistant,
+        parts: vec![Part::ToolCall(api::ToolCall {
+            id: "a".into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+        })],
+    });
+    let call = |preset| written(&request, preset)["messages"][1]["tool_calls"][0].clone();
+    assert_eq!(
+        call("gemini")["extra_content"],
+        json!({"google": {"thought_signature": "skip_thought_signature_validator"}})
+    );
+    assert_eq!(call("openai").get("extra_content"), None);
 }

@@ -274,3 +274,68 @@ async fn a_request_that_breaks_the_interface_is_refused_without_a_call() {
     }
     assert!(fixture.fake.requests().is_empty());
 }
+
+/// A model that reasons, and so takes neither `temperature` nor tools unless it is told not to reason.
+const REASONING: &str = "gpt-6.1-terra";
+
+#[tokio::test]
+async fn a_wish_that_the_model_does_not_take_is_given_up() {
+    let fixture = Fixture::new([Scripted::text("Hi")])
+        .await
+        .with("llm_model", REASONING);
+    let mut request = hello();
+    request.options.temperature = Some(0.2);
+    request.options.top_p = Some(0.9);
+    assert_eq!(text(&fixture.ask(request).await.unwrap()), "Hi");
+    let sent = fixture.fake.requests();
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[0].body["temperature"], 0.2);
+    for absent in ["temperature", "top_p"] {
+        assert_eq!(sent[2].body.get(absent), None, "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_calls_tools_only_without_reasoning_is_told_not_to_reason() {
+    let script = Scripted::tool_call("get_weather", r#"{"city":"Rome"}"#);
+    let fixture = Fixture::new([script]).await.with("llm_model", REASONING);
+    let mut request = hello();
+    request.tools.push(weather());
+    request.options.temperature = Some(0.2);
+    let events = fixture.ask(request).await.unwrap();
+    assert!(matches!(&events[0], Event::ToolCallStarted(call) if call.name == "get_weather"));
+    let sent = fixture.fake.requests();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0].body.get("reasoning_effort"), None);
+    assert_eq!(sent[1].body["reasoning_effort"], "none");
+    assert_eq!(sent[1].body["temperature"], 0.2);
+}
+
+#[tokio::test]
+async fn what_is_set_of_reasoning_is_not_overruled() {
+    let fixture = Fixture::new([])
+        .await
+        .with("llm_model", REASONING)
+        .with("llm_reasoning_effort", "high");
+    let mut request = hello();
+    request.tools.push(weather());
+    let error = fixture.ask(request).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidRequest);
+    assert!(
+        error.message.contains("reasoning_effort to 'none'"),
+        "{}",
+        error.message
+    );
+    assert_eq!(fixture.fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_of_the_answer_that_the_model_does_not_know_is_told() {
+    let fixture = Fixture::new([]).await.with("llm_model", REASONING);
+    let mut request = hello();
+    request.options.stop = vec!["END".into()];
+    let error = fixture.ask(request).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidRequest);
+    assert!(error.message.contains("'stop'"), "{}", error.message);
+    assert_eq!(fixture.fake.requests().len(), 1);
+}

@@ -131,7 +131,7 @@ async fn an_answer_arrives_piece_by_piece_and_ends_with_its_usage() {
         panic!("{events:?}")
     };
     assert_eq!(finish.reason, FinishReason::Stop);
-    assert_eq!(finish.model, "gpt-4.1-mini");
+    assert_eq!(finish.model, "gpt-6-luna");
     let usage = Usage {
         input_tokens: 120,
         cached_tokens: 100,

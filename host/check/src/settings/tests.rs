@@ -195,7 +195,7 @@ fn an_application_without_our_variables_is_left_alone() {
 fn the_chosen_model_is_told() {
     for (environment, provider, name) in [
         (&[] as &[_], "offline", ""),
-        (&[("OPENAI_API_KEY", "k")], "openai", "gpt-4.1-mini"),
+        (&[("OPENAI_API_KEY", "k")], "openai", "gpt-6-luna"),
         (&[("LLM_PROVIDER", "vllm"), ("LLM_MODEL", "mine")], "vllm", "mine"),
     ] {
         let chosen = model(&values(environment, LOOPBACK).1);
