@@ -1,17 +1,33 @@
-//! The end of the process: no new work, and time for what runs.
+//! The end of the process: first nobody sends new work, then none is taken, then what runs may finish.
 //!
-//! On SIGTERM or SIGINT `/ready` turns false, nothing more is accepted, and what is under way (answers,
-//! streams, and guests whose clients have left) may finish within a limit. A second signal ends it at once.
+//! On SIGTERM or SIGINT `/ready` turns false while everything is served as before, for as long as load
+//! balancers need to notice ([`Phase::Leaving`]). Then nothing more is accepted, and what is under way
+//! (answers, streams, and guests whose clients have left) may finish within a limit ([`Phase::Draining`]). A
+//! second signal ends it at once.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Tells everybody that the end has begun, and knows who is still busy.
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    /// It has not begun.
+    Serving,
+    /// Requests are served, but none should be sent.
+    Leaving,
+    /// Nothing new is taken.
+    Draining,
+}
+
+/// Tells everybody how far the end has come, and knows who is still busy.
 #[derive(Clone)]
 pub(crate) struct Drain {
-    state: Arc<watch::Sender<bool>>,
+    phase: Arc<watch::Sender<Phase>>,
+    /// The same as `phase` for whoever asks with every request.
+    leaving: Arc<AtomicBool>,
     busy: Arc<watch::Sender<usize>>,
 }
 
@@ -22,27 +38,44 @@ impl Drain {
     /// The end has not begun.
     pub(crate) fn new() -> Self {
         Self {
-            state: Arc::new(watch::Sender::new(false)),
+            phase: Arc::new(watch::Sender::new(Phase::Serving)),
+            leaving: Arc::default(),
             busy: Arc::new(watch::Sender::new(0)),
         }
     }
 
-    /// Begins the end.
+    /// From now on nobody should send requests here; those that come are served.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        self.phase.send_replace(Phase::Leaving);
+    }
+
+    /// From now on nothing new is taken.
     pub(crate) fn begin(&self) {
-        self.state.send_replace(true);
+        self.leaving.store(true, Ordering::Relaxed);
+        self.phase.send_replace(Phase::Draining);
     }
 
-    /// Whether it has begun.
-    pub(crate) fn has_begun(&self) -> bool {
-        *self.state.borrow()
+    /// Whether requests should go elsewhere.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
-    /// Returns when it begins.
+    /// Returns when requests should go elsewhere.
+    pub(crate) fn left(&self) -> impl Future<Output = ()> + use<> {
+        self.reached(Phase::Leaving)
+    }
+
+    /// Returns when nothing new is taken any more.
     pub(crate) fn begun(&self) -> impl Future<Output = ()> + use<> {
-        let mut state = self.state.subscribe();
+        self.reached(Phase::Draining)
+    }
+
+    fn reached(&self, phase: Phase) -> impl Future<Output = ()> + use<> {
+        let mut state = self.phase.subscribe();
         async move {
-            // The sender lives as long as `self.state` is held by somebody who could begin.
-            let _ = state.wait_for(|begun| *begun).await;
+            // The sender lives as long as `self.phase` is held by somebody who could begin.
+            let _ = state.wait_for(|now| *now >= phase).await;
         }
     }
 
@@ -95,6 +128,7 @@ pub(crate) async fn signal() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt as _;
 
     #[tokio::test]
     async fn draining_waits_for_the_busy_but_not_forever() {
@@ -102,10 +136,23 @@ mod tests {
         let busy = drain.hold();
         drain.begin();
         drain.begun().await;
-        assert!(drain.has_begun());
         assert!(!drain.finish(Duration::from_millis(20), || true).await);
         drop(busy);
         assert!(drain.finish(Duration::from_secs(30), || true).await);
         assert!(!drain.finish(Duration::from_millis(20), || false).await);
+    }
+
+    #[tokio::test]
+    async fn requests_are_sent_elsewhere_before_they_are_refused() {
+        let drain = Drain::new();
+        assert!(!drain.is_leaving());
+        assert!(drain.left().now_or_never().is_none());
+        drain.leave();
+        assert!(drain.is_leaving());
+        drain.left().await;
+        assert!(drain.begun().now_or_never().is_none());
+        drain.begin();
+        drain.begun().await;
+        drain.left().await;
     }
 }

@@ -15,6 +15,7 @@ mod logging;
 mod metrics;
 mod outbound;
 mod prepare;
+mod readiness;
 mod runtime;
 mod server;
 mod tick;

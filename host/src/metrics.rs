@@ -24,6 +24,11 @@ struct Failed {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfComponent {
     component: String,
 }
@@ -52,11 +57,15 @@ pub(crate) struct Metrics {
     requests: Family<Answered, Counter>,
     durations: Family<OfComponent, Histogram, Seconds>,
     failures: Family<Failed, Counter>,
-    refused: Counter,
+    refused: Family<Refused, Counter>,
+    waited: Histogram,
     outbound: Family<Failed, Counter>,
     store: Family<StoreOperation, Histogram, Seconds>,
     store_errors: Family<StoreOperation, Counter>,
+    ready: Gauge,
     live: Gauge,
+    running: Gauge,
+    places: Gauge,
     waiting: Gauge,
     cache_hits: Gauge,
     cache_misses: Gauge,
@@ -90,7 +99,10 @@ impl Series {
 
 /// What `/metrics` reads from elsewhere when it is asked.
 pub(crate) struct Readings {
+    pub(crate) ready: bool,
     pub(crate) live: usize,
+    pub(crate) running: usize,
+    pub(crate) places: usize,
     pub(crate) waiting: usize,
     pub(crate) store_round_trips: u64,
 }
@@ -103,11 +115,15 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(Seconds),
             failures: Family::default(),
-            refused: Counter::default(),
+            refused: Family::default(),
+            waited: Seconds.new_metric(),
             outbound: Family::default(),
             store: Family::new_with_constructor(Seconds),
             store_errors: Family::default(),
+            ready: Gauge::default(),
             live: Gauge::default(),
+            running: Gauge::default(),
+            places: Gauge::default(),
             waiting: Gauge::default(),
             cache_hits: Gauge::default(),
             cache_misses: Gauge::default(),
@@ -132,8 +148,14 @@ impl Metrics {
         );
         registry.register(
             "http_requests_refused",
-            "Requests refused for want of a place",
+            "Requests refused for want of a place, by what there was too much of",
             metrics.refused.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_wait",
+            "Time that requests waited for a place, of those that had to and got one",
+            Unit::Seconds,
+            metrics.waited.clone(),
         );
         registry.register(
             "outbound_requests",
@@ -156,7 +178,22 @@ impl Metrics {
             "Operations sent to the store",
             metrics.store_round_trips.clone(),
         );
+        registry.register(
+            "ready",
+            "Whether requests should be sent here, as /ready tells it",
+            metrics.ready.clone(),
+        );
         registry.register("instances_live", "Instances that live now", metrics.live.clone());
+        registry.register(
+            "requests_running",
+            "Requests from outside that have a place",
+            metrics.running.clone(),
+        );
+        registry.register(
+            "requests_limit",
+            "Places for requests from outside",
+            metrics.places.clone(),
+        );
         registry.register(
             "requests_waiting",
             "Requests that wait for a place",
@@ -202,8 +239,13 @@ impl Metrics {
     }
 
     /// A request found no place.
-    pub(crate) fn refused(&self) {
-        self.refused.inc();
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Refused { reason }).inc();
+    }
+
+    /// A request had to wait for its place.
+    pub(crate) fn waited(&self, duration: Duration) {
+        self.waited.observe(duration.as_secs_f64());
     }
 
     /// A component's request to the network ended.
@@ -235,9 +277,12 @@ impl Metrics {
 
     /// All series as text.
     pub(crate) fn text(&self, readings: &Readings) -> String {
-        self.live.set(i64::try_from(readings.live).unwrap_or(i64::MAX));
-        self.waiting
-            .set(i64::try_from(readings.waiting).unwrap_or(i64::MAX));
+        let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.ready.set(i64::from(readings.ready));
+        self.live.set(count(readings.live));
+        self.running.set(count(readings.running));
+        self.places.set(count(readings.places));
+        self.waiting.set(count(readings.waiting));
         self.store_round_trips
             .set(i64::try_from(readings.store_round_trips).unwrap_or(i64::MAX));
         let mut text = String::new();

@@ -3,7 +3,7 @@
 //! Components are composed and compiled side by side, each once: what is in the cache is loaded as it is, so
 //! that only a first start takes time, and says what it is doing.
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Queue};
 use crate::compose::{self, Part};
 use crate::engine::anyhow_of;
 use crate::engine::aot::Cache;
@@ -155,8 +155,8 @@ pub(crate) struct Means<'a> {
     pub(crate) engine: &'a Engine,
     /// Instances that the engine has room for.
     pub(crate) room: u32,
-    /// Requests that may wait for an instance.
-    pub(crate) queue: usize,
+    /// How requests wait for an instance.
+    pub(crate) queue: Queue,
     /// Requests that an instance may serve before it is thrown away.
     pub(crate) reuse: u32,
     pub(crate) limits: Limits,

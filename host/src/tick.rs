@@ -58,7 +58,7 @@ async fn run(tick: Tick, component: Arc<Component>, runtime: Arc<Runtime>, drain
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
-            () = drain.begun() => return,
+            () = drain.left() => return,
             _ = interval.tick() => {}
         }
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {

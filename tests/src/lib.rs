@@ -1,6 +1,7 @@
 //! End to end, through the real binary: the fixtures.
 //!
 //! - [`application`]: a copy of spin.toml and the assistants that a test may change.
+//! - [`balancer`]: a load balancer that goes by `/ready`.
 //! - [`browser`]: a real Chromium.
 //! - [`cluster`]: several hosts on one Redis, with a model and tools that a test is in charge of.
 //! - [`effect_server`]: tools of every effect class, whose effects are counted outside of anyturn.
@@ -19,6 +20,7 @@
 //! can be asked for (a port that answers, a process that ends), and has an end.
 
 pub mod application;
+pub mod balancer;
 pub mod browser;
 pub mod cluster;
 pub mod effect_server;

@@ -117,6 +117,40 @@ async fn a_store_that_is_down_is_said_and_costs_nothing_that_was_stored() {
 }
 
 #[tokio::test]
+async fn a_host_is_not_ready_while_its_store_is_out_of_reach_and_is_again_when_the_store_is_back() {
+    let mut redis = RedisServer::start().await;
+    let host = HostBuilder::new()
+        .redis(&redis.url())
+        .args(["--ready-grace", "500ms"])
+        .start()
+        .await;
+    redis.kill().await;
+    let unready = until_ready_is(&host, 503).await;
+    assert_eq!(
+        unready,
+        json!({ "ready": false, "reason": "the store is out of reach" })
+    );
+    assert_eq!(
+        host.get("/live").send().await.unwrap().status(),
+        200,
+        "starting it anew would not help"
+    );
+    redis.restart().await;
+    assert_eq!(until_ready_is(&host, 200).await, json!({ "ready": true }));
+}
+
+/// Asks until the answer has this status.
+async fn until_ready_is(host: &Host, status: u16) -> Value {
+    loop {
+        let (answered, body) = json_of(host.get("/ready")).await;
+        if answered == status {
+            return body;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn sigterm_lets_a_running_stream_finish() {
     let redis = RedisServer::start().await;
     let provider = FakeProvider::start().await.unwrap();

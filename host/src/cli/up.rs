@@ -2,11 +2,13 @@
 
 use super::configuration::{self, error_of};
 use super::{duration, greeting};
+use crate::admission::Queue;
 use crate::engine::aot::Cache;
 use crate::engine::limits::Limits;
 use crate::engine::{self, Ticker};
 use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
+use crate::readiness::Readiness;
 use crate::runtime::Status;
 use crate::{drain, server, tick};
 use anyhow::{Context as _, Result};
@@ -48,7 +50,11 @@ pub(super) struct Arguments {
     )]
     max_waiting: usize,
 
-    /// How many connections may be open; the rest waits in the kernel's queue.
+    /// How long each of them may wait.
+    #[arg(long, env = "ANYTURN_MAX_WAIT", default_value = "2s", value_name = "TIME", value_parser = duration)]
+    max_wait: Duration,
+
+    /// How many connections may be open; the rest is answered 503.
     #[arg(
         long,
         env = "ANYTURN_MAX_CONNECTIONS",
@@ -70,7 +76,16 @@ pub(super) struct Arguments {
     #[arg(long, env = "ANYTURN_TIME_LIMIT", default_value = "10m", value_name = "TIME", value_parser = duration)]
     time_limit: Duration,
 
-    /// Time for what is under way when the program is told to stop.
+    /// How long the store may be out of reach before /ready says no.
+    #[arg(long, env = "ANYTURN_READY_GRACE", default_value = "10s", value_name = "TIME", value_parser = duration)]
+    ready_grace: Duration,
+
+    /// Time between /ready saying no and the port being closed, when the program is told to stop; without it 5s,
+    /// and none on a loopback address.
+    #[arg(long, env = "ANYTURN_DRAIN_PAUSE", value_name = "TIME", value_parser = duration)]
+    drain_pause: Option<Duration>,
+
+    /// Time for what is under way when the program is told to stop, after the pause.
     #[arg(long, env = "ANYTURN_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration)]
     drain_timeout: Duration,
 
@@ -78,6 +93,10 @@ pub(super) struct Arguments {
     #[arg(long, env = "ANYTURN_LOG_FORMAT", value_enum, default_value = "pretty")]
     log_format: Format,
 }
+
+/// The pause before the port is closed, where others than this machine can connect: longer than load balancers
+/// take to notice, as they ask every few seconds.
+const DRAIN_PAUSE: Duration = Duration::from_secs(5);
 
 /// Elements that a table may have: function pointers, so far more than any component needs.
 const TABLE_LIMIT: usize = 20_000;
@@ -122,7 +141,10 @@ async fn serve(arguments: Arguments) -> Result<()> {
     let means = Means {
         engine: &engine,
         room,
-        queue: arguments.max_waiting,
+        queue: Queue {
+            length: arguments.max_waiting,
+            patience: arguments.max_wait,
+        },
         reuse: arguments.reuse,
         limits: Limits {
             memory: usize::try_from(arguments.memory_limit)
@@ -167,6 +189,7 @@ async fn until_stopped(
     let settings = server::Settings {
         connections: arguments.max_connections,
         development: !identified && arguments.listen.ip().is_loopback(),
+        readiness: Readiness::watch(runtime.status.store.clone(), arguments.ready_grace),
     };
     let serving = tokio::spawn(server::serve(
         listener,
@@ -175,11 +198,27 @@ async fn until_stopped(
         drain.clone(),
     ));
     drain::signal().await;
+    let loopback = arguments.listen.ip().is_loopback();
+    let pause = match arguments.drain_pause {
+        Some(pause) => pause,
+        None if loopback => Duration::ZERO,
+        None => DRAIN_PAUSE,
+    };
     tracing::info!(
         live = runtime.admission.live(),
-        "stopping; what is under way has {} s, another signal ends it at once",
-        arguments.drain_timeout.as_secs()
+        "stopping; /ready says no, the port is closed in {} s, what is under way has {} s then, another signal \
+         ends it at once",
+        pause.as_secs_f64(),
+        arguments.drain_timeout.as_secs_f64()
     );
+    drain.leave();
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = drain::signal() => {
+            tracing::warn!(live = runtime.admission.live(), "stopped at once");
+            return Ok(());
+        }
+    }
     drain.begin();
     serving.await?;
     tokio::select! {

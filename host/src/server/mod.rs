@@ -8,8 +8,10 @@ pub(crate) mod routes;
 mod service;
 
 use crate::drain::Drain;
+use crate::readiness::Readiness;
 use crate::runtime::Runtime;
 use anyhow::{Context as _, Result};
+use futures::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use service::{Connection, Service};
@@ -17,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a client may take to send the head of its next request. Longer than load balancers keep idle
 /// connections as a rule (60 s), so that it is they who close them.
@@ -29,12 +31,20 @@ const HEADERS_LIMIT: usize = 128;
 /// The most requests on one HTTP/2 connection at once.
 const STREAMS_LIMIT: u32 = 256;
 
+/// Connections that are let in when there are as many as may be: they get the host's own pages, so that probes
+/// are answered however many clients there are, and a quick refusal of anything else.
+const SPARE: usize = 64;
+/// How long such a connection may take.
+const SPARE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a server needs to know.
 pub(crate) struct Settings {
     /// How many connections may be open.
     pub(crate) connections: usize,
     /// Whether nobody has to say who they are, so that only this machine is let in.
     pub(crate) development: bool,
+    /// Whether the store is there.
+    pub(crate) readiness: Readiness,
 }
 
 /// Opens the socket.
@@ -46,8 +56,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// Serves until draining begins; the connections that are open then are told, and waited for by `drain`.
 pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings: Settings, drain: Drain) {
-    let places = Arc::new(Semaphore::new(settings.connections));
-    let service = Arc::new(Service::new(runtime, settings.development, drain.clone()));
+    let places = Places::new(settings.connections);
+    let service = Arc::new(Service::new(
+        runtime,
+        settings.development,
+        settings.readiness,
+        drain.clone(),
+    ));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -62,29 +77,73 @@ pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings
         .max_concurrent_streams(STREAMS_LIMIT)
         .keep_alive_interval(Duration::from_secs(30));
     let builder = Arc::new(builder);
+    let begin = |stream, client, place: Place| {
+        let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
+        tokio::spawn(async move {
+            let serving = connection(&builder, service, stream, client, place.spare, drain);
+            if place.spare {
+                let _ = tokio::time::timeout(SPARE_TIMEOUT, serving).await;
+            } else {
+                serving.await;
+            }
+            drop(place);
+        });
+    };
     loop {
-        // Without a place nobody is accepted: the rest waits in the kernel's queue.
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = drain.begun() => break,
         };
         match accepted {
-            Ok((stream, client)) => {
-                let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
-                tokio::spawn(async move {
-                    connection(&builder, service, stream, client, drain).await;
-                    drop(place);
-                });
-            }
+            // Without a place nobody else is accepted: the rest waits in the kernel's queue.
+            Ok((stream, client)) => begin(stream, client, places.take().await),
             Err(error) => {
                 // Most often the process is out of file descriptors: some may be given back soon.
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+        }
+    }
+    // Whoever the kernel has let in already is served: closing the port would cut them off.
+    while let Some(Ok((stream, client))) = listener.accept().now_or_never() {
+        let Some(place) = places.take().now_or_never() else {
+            break;
+        };
+        begin(stream, client, place);
+    }
+}
+
+/// How many connections may be open.
+struct Places {
+    regular: Arc<Semaphore>,
+    spare: Arc<Semaphore>,
+}
+
+/// A connection may be open until this is dropped.
+struct Place {
+    spare: bool,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    fn new(connections: usize) -> Self {
+        Self {
+            regular: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            spare: Arc::new(Semaphore::new(SPARE)),
+        }
+    }
+
+    /// A regular place if there is one, else a spare one, as soon as there is any.
+    async fn take(&self) -> Place {
+        let (permit, spare) = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.regular).acquire_owned() => (permit, false),
+            permit = Arc::clone(&self.spare).acquire_owned() => (permit, true),
+        };
+        // The semaphores are never closed.
+        Place {
+            spare,
+            _permit: permit.ok(),
         }
     }
 }
@@ -94,13 +153,14 @@ async fn connection(
     service: Arc<Service>,
     stream: TcpStream,
     client: SocketAddr,
+    spare: bool,
     drain: Drain,
 ) {
     // Small pieces of a stream go out at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
-    let connection = Arc::new(Connection::new(client));
+    let connection = Arc::new(Connection::new(client, spare));
     let serving = builder.serve_connection(
         TokioIo::new(stream),
         hyper::service::service_fn(move |request| {
@@ -111,6 +171,8 @@ async fn connection(
     let mut serving = std::pin::pin!(serving);
     let open = drain.hold();
     let result = tokio::select! {
+        // What has arrived is looked at before the connection is told to end.
+        biased;
         result = &mut serving => result,
         () = drain.begun() => {
             serving.as_mut().graceful_shutdown();

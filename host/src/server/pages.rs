@@ -1,7 +1,10 @@
-//! The host's own pages: `/health`, `/ready` and `/metrics`.
+//! The host's own pages: `/live`, `/ready`, `/health` and `/metrics`.
+//!
+//! They need no place among the requests, so that they answer however busy the host is.
 
 use crate::drain::Drain;
 use crate::metrics::Readings;
+use crate::readiness::Readiness;
 use crate::runtime::Runtime;
 use anyturn_store::AnyStore;
 use bytes::Bytes;
@@ -12,10 +15,12 @@ use std::sync::Arc;
 /// One of the pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Page {
-    /// Whether everything that the application needs is there.
-    Health,
+    /// Whether the process works at all; if it does not, starting it anew is what helps.
+    Live,
     /// Whether new requests should be sent here.
     Ready,
+    /// Whether everything that the application needs is there.
+    Health,
     /// For Prometheus.
     Metrics,
 }
@@ -23,20 +28,26 @@ pub(super) enum Page {
 /// Answers for the pages.
 pub(super) struct Pages {
     runtime: Arc<Runtime>,
+    readiness: Readiness,
     drain: Drain,
 }
 
 impl Pages {
     /// The pages of a running application.
-    pub(super) fn new(runtime: Arc<Runtime>, drain: Drain) -> Self {
-        Self { runtime, drain }
+    pub(super) fn new(runtime: Arc<Runtime>, readiness: Readiness, drain: Drain) -> Self {
+        Self {
+            runtime,
+            readiness,
+            drain,
+        }
     }
 
     /// The page at a path.
     pub(super) fn find(&self, path: &str) -> Option<Page> {
         match path {
-            "/health" => Some(Page::Health),
+            "/live" => Some(Page::Live),
             "/ready" => Some(Page::Ready),
+            "/health" => Some(Page::Health),
             "/metrics" => Some(Page::Metrics),
             _ => None,
         }
@@ -45,8 +56,9 @@ impl Pages {
     /// The page.
     pub(super) async fn answer(&self, page: Page) -> Response<Bytes> {
         match page {
-            Page::Health => self.health().await,
+            Page::Live => json_page(StatusCode::OK, &json!({ "live": true })),
             Page::Ready => self.ready(),
+            Page::Health => self.health().await,
             Page::Metrics => self.metrics(),
         }
     }
@@ -89,21 +101,35 @@ impl Pages {
         )
     }
 
+    /// 503 when this host is about to end, or has not reached the store for a while.
     fn ready(&self) -> Response<Bytes> {
-        if self.drain.has_begun() {
-            json_page(
+        match self.unready() {
+            None => json_page(StatusCode::OK, &json!({ "ready": true })),
+            Some(reason) => json_page(
                 StatusCode::SERVICE_UNAVAILABLE,
-                &json!({ "ready": false, "reason": "shutting down" }),
-            )
+                &json!({ "ready": false, "reason": reason }),
+            ),
+        }
+    }
+
+    fn unready(&self) -> Option<&'static str> {
+        if self.drain.is_leaving() {
+            Some("shutting down")
+        } else if !self.readiness.is_ready() {
+            Some("the store is out of reach")
         } else {
-            json_page(StatusCode::OK, &json!({ "ready": true }))
+            None
         }
     }
 
     fn metrics(&self) -> Response<Bytes> {
         let runtime = &self.runtime;
+        let (running, places) = runtime.admission.taken();
         let text = runtime.metrics.text(&Readings {
+            ready: self.unready().is_none(),
             live: runtime.admission.live(),
+            running,
+            places,
             waiting: runtime.admission.waiting(),
             store_round_trips: runtime.status.store.as_ref().map_or(0, AnyStore::round_trips),
         });

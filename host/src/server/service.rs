@@ -4,14 +4,15 @@ use super::headers::{self, REQUEST_ID};
 use super::pages::Pages;
 use super::problem::Problem;
 use super::request_id;
-use crate::admission::RETRY_AFTER;
+use crate::admission::{Admitted, RETRY_AFTER};
 use crate::drain::Drain;
 use crate::guest::{Call, RequestId};
+use crate::readiness::Readiness;
 use crate::runtime::Runtime;
 use crate::worker::{self, GuestBody};
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -25,14 +26,17 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// Where requests come from.
 pub(super) struct Connection {
     client: HeaderValue,
+    /// Whether it is one more than there may be, which gets the host's own pages only.
+    spare: bool,
 }
 
 impl Connection {
     /// A connection from `client`.
-    pub(super) fn new(client: SocketAddr) -> Self {
+    pub(super) fn new(client: SocketAddr, spare: bool) -> Self {
         let client = HeaderValue::try_from(client.to_string());
         Self {
             client: client.unwrap_or(HeaderValue::from_static("0.0.0.0:0")),
+            spare,
         }
     }
 }
@@ -42,6 +46,7 @@ pub(super) struct Service {
     runtime: Arc<Runtime>,
     development: bool,
     pages: Pages,
+    drain: Drain,
 }
 
 /// What a client gets: a component's answer, or the host's own.
@@ -52,12 +57,13 @@ pub(super) enum Body {
 
 impl Service {
     /// Answers for an application. In development mode only this machine is let in.
-    pub(super) fn new(runtime: Arc<Runtime>, development: bool, drain: Drain) -> Self {
-        let pages = Pages::new(Arc::clone(&runtime), drain);
+    pub(super) fn new(runtime: Arc<Runtime>, development: bool, readiness: Readiness, drain: Drain) -> Self {
+        let pages = Pages::new(Arc::clone(&runtime), readiness, drain.clone());
         Self {
             runtime,
             development,
             pages,
+            drain,
         }
     }
 
@@ -75,11 +81,19 @@ impl Service {
                 id
             }
         };
+        // Whoever keeps connections is told to leave this one while it still works: a request on a connection
+        // that is being closed would be lost. HTTP/2 has a frame of its own for it.
+        let closes = (self.drain.is_leaving() || connection.spare) && request.version() < Version::HTTP_2;
         let mut response = match self.route(connection, request, &id).await {
             Ok(response) => response,
             Err(problem) => problem.response(id.to_str().unwrap_or_default()).map(Body::Host),
         };
         response.headers_mut().insert(REQUEST_ID, id);
+        if closes {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 
@@ -103,16 +117,23 @@ impl Service {
                 .await
                 .map(|body| Body::Host(Full::new(body))));
         }
+        if connection.spare {
+            self.runtime.metrics.refused("connections");
+            return Err(Problem::Overloaded(RETRY_AFTER));
+        }
         qualify(&mut request)?;
         let uri = request.uri().clone();
         let Some(routed) = self.runtime.routes().find(uri.path()) else {
             return Err(Problem::NoRoute);
         };
         let component = Arc::clone(&routed.route.component);
-        let Ok(permit) = self.runtime.admission.admit().await else {
-            self.runtime.metrics.refused();
-            return Err(Problem::Overloaded(RETRY_AFTER));
-        };
+        let Admitted { permit, waited } = self.runtime.admission.admit().await.map_err(|full| {
+            self.runtime.metrics.refused(full.reason());
+            Problem::Overloaded(RETRY_AFTER)
+        })?;
+        if let Some(waited) = waited {
+            self.runtime.metrics.waited(waited);
+        }
         headers::of_routed(&mut request, &routed, Some(&connection.client));
         drop(routed);
         let call = Call::new(RequestId::from(id), 0);

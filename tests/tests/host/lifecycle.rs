@@ -108,6 +108,35 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_told_to_stop_says_so_to_new_connections_and_serves_them_before_it_closes_its_port() {
+    let mut host = hostile().args(["--drain-pause", "1500ms"]).start().await;
+    host.signal(Signal::Term);
+    let fresh = || anyturn_tests::client();
+    loop {
+        let response = fresh().get(host.url("/ready")).send().await.unwrap();
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            assert_eq!(
+                response.text().await.unwrap(),
+                r#"{"ready":false,"reason":"shutting down"}"#
+            );
+            break;
+        }
+    }
+    let response = fresh().get(host.url("/one/count")).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        response.headers()["connection"],
+        "close",
+        "a client that keeps connections is told to leave this one"
+    );
+    assert_eq!(
+        fresh().get(host.url("/live")).send().await.unwrap().status(),
+        StatusCode::OK
+    );
+    assert!(host.end().await.success(), "{}", host.log());
+}
+
+#[tokio::test]
 async fn the_hosts_own_pages_tell_what_an_operator_needs() {
     let host = hostile().start().await;
     one(&host, "count").await;

@@ -1,6 +1,6 @@
 //! Components that take too much: each is stopped, its client is told exactly, and nobody else notices.
 
-use crate::{assert_problem, hostile, one};
+use crate::{answer, assert_problem, hostile, one};
 use anyturn_tests::host::Host;
 use reqwest::StatusCode;
 use std::time::Duration;
@@ -117,14 +117,82 @@ async fn the_request_that_is_one_too_many_is_told_when_to_come_back() {
     assert!(
         metrics(&host)
             .await
-            .contains("anyturn_http_requests_refused_total 1")
+            .contains(r#"anyturn_http_requests_refused_total{reason="queue-full"} 1"#)
     );
-    assert_eq!(
-        host.get("/health").send().await.unwrap().status(),
-        StatusCode::OK,
-        "the host itself answers on"
-    );
+    for page in ["/live", "/ready", "/health"] {
+        assert_eq!(
+            host.get(page).send().await.unwrap().status(),
+            StatusCode::OK,
+            "the host itself answers on at {page}"
+        );
+    }
     held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_place_and_are_refused_when_their_time_is_over() {
+    let host = hostile()
+        .args(["--max-requests", "2", "--max-waiting", "8", "--max-wait", "300ms"])
+        .start()
+        .await;
+    let early: Vec<_> = (0..2)
+        .map(|_| {
+            let request = host.get("/one/late").header("x-number", "50");
+            tokio::spawn(async move { request.send().await?.text().await })
+        })
+        .collect();
+    live(&host, 2).await;
+    assert_eq!(one(&host, "count").await, (StatusCode::OK, "1".to_owned()));
+    for answer in early {
+        assert_eq!(answer.await.unwrap().unwrap(), "earlylate");
+    }
+    let silent: Vec<_> = (0..2)
+        .map(|_| {
+            let request = host.get("/one/silent");
+            tokio::spawn(async move { request.send().await })
+        })
+        .collect();
+    live(&host, 2).await;
+    let refused = one(&host, "count").await;
+    assert_problem(&refused, StatusCode::SERVICE_UNAVAILABLE, "overloaded");
+    let metrics = metrics(&host).await;
+    for line in [
+        r#"anyturn_http_requests_refused_total{reason="waited-too-long"} 1"#,
+        "anyturn_http_request_wait_seconds_count 1",
+        "anyturn_requests_running 2",
+        "anyturn_requests_limit 2",
+        "anyturn_requests_waiting 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is in:\n{metrics}");
+    }
+    silent.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn probes_are_answered_when_there_are_as_many_connections_as_may_be() {
+    // One is the fixture's own, which it keeps.
+    let host = hostile().args(["--max-connections", "2"]).start().await;
+    let fresh = |path: &str| anyturn_tests::client().get(host.url(path));
+    let request = fresh("/one/silent");
+    let held = tokio::spawn(async move { request.send().await });
+    live(&host, 1).await;
+    for page in ["/live", "/ready", "/health"] {
+        let response = fresh(page).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{page}");
+        assert_eq!(response.headers()["connection"], "close", "{page}");
+    }
+    let refused = answer(fresh("/one/count")).await;
+    assert_problem(&refused, StatusCode::SERVICE_UNAVAILABLE, "overloaded");
+    assert!(
+        metrics(&host)
+            .await
+            .contains(r#"anyturn_http_requests_refused_total{reason="connections"} 1"#)
+    );
+    held.abort();
+    // The place is free as soon as the host has noticed that the client is gone.
+    while answer(fresh("/one/count")).await.0 != StatusCode::OK {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Waits until so many instances live.
