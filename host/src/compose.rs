@@ -204,7 +204,7 @@ fn deny(
         let node = match denied.get(&import) {
             Some(node) => *node,
             None => {
-                let node = graph.import(format!("{DENIED}{import}"), kind).map_err(encode)?;
+                let node = refused(graph, &import, kind)?;
                 denied.insert(import.clone(), node);
                 node
             }
@@ -214,6 +214,22 @@ fn deny(
             .map_err(encode)?;
     }
     Ok(())
+}
+
+/// An import of refusals in place of an import of the host's.
+///
+/// It is another interface, though it looks the same: two imports of one interface are made one when the composed
+/// component is written, under the name of the first, and whoever is refused would have what another part is given.
+fn refused(graph: &mut CompositionGraph, import: &str, kind: ItemKind) -> Result<NodeId, Error> {
+    let kind = match kind {
+        ItemKind::Instance(interface) => {
+            let mut interface = graph.types()[interface].clone();
+            interface.id = interface.id.map(|id| format!("{DENIED}{id}"));
+            ItemKind::Instance(graph.types_mut().add_interface(interface))
+        }
+        other => other,
+    };
+    graph.import(format!("{DENIED}{import}"), kind).map_err(encode)
 }
 
 /// Whether a dependency that inherits this may use an interface of the host.

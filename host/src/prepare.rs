@@ -28,7 +28,7 @@ use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, p2, p3};
 
 /// Part of every cache key: to be changed when composition changes what it makes of the same inputs.
-const COMPOSITION: &[u8] = b"anyturn composition 1";
+const COMPOSITION: &[u8] = b"anyturn composition 2";
 
 /// The package that the host provides itself.
 const STATE: &str = "anyturn:state";
