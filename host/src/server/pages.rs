@@ -89,7 +89,9 @@ impl Pages {
             "status": if healthy { "ok" } else { "degraded" },
             "version": env!("CARGO_PKG_VERSION"),
             "store": store,
-            "model": status.model.as_ref().map(|model| json!({ "provider": model.provider, "name": model.name })),
+            "model": status.model.as_ref().map(|model| {
+                json!({ "status": "ok", "provider": model.provider, "name": model.name })
+            }),
         });
         json_page(
             if healthy {

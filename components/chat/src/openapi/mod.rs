@@ -147,7 +147,7 @@ fn below_api(operations: Value) -> Value {
         operation.insert("tags".to_owned(), json!(["Tools"]));
         operation.remove("security");
         if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            for status in [401, 429, 502] {
+            for status in [401, 403, 429, 502] {
                 answers
                     .entry(status.to_string())
                     .or_insert_with(|| operations::shared("Problem", status));

@@ -212,7 +212,8 @@ impl Maker {
         failures: &[u16],
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
-        for status in failures.iter().chain(&[500]) {
+        // A page of an origin that is not listed is refused whatever it asks for.
+        for status in failures.iter().chain(&[403, 500]) {
             answers.insert(status.to_string(), shared("Problem", *status));
         }
         json!({"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters, "responses": answers})
@@ -227,7 +228,7 @@ impl Maker {
         failures: &[u16],
     ) -> Value {
         let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
-        for status in failures.iter().chain(&[500]) {
+        for status in failures.iter().chain(&[403, 500]) {
             answers.insert(status.to_string(), shared("Error", *status));
         }
         json!({"operationId": id, "tags": ["OpenAI"], "summary": summary, "parameters": parameters, "responses": answers})
@@ -238,7 +239,7 @@ fn reason(status: u16) -> &'static str {
     match status {
         400 => "Not JSON, or not valid.",
         401 => "Who is calling is not known.",
-        403 => "It is somebody else's to decide.",
+        403 => "The page that asks is of an origin that is not let in, or it is somebody else's to decide.",
         404 => "There is no such thing for this user.",
         409 => {
             "It does not fit how things are by now: another turn is running, the turn has ended, the gate is decided, …"
@@ -267,10 +268,6 @@ pub(super) fn answers(schemas: &mut Schemas) -> Map<String, Value> {
             ("Problem", "application/problem+json", &problem),
             ("Error", "application/json", &error),
         ] {
-            // No route of OpenAI's is anybody else's to decide.
-            if (shape, status) == ("Error", 403) {
-                continue;
-            }
             let content = json!({media_type: {"schema": schema}});
             answers.insert(
                 format!("{shape}{status}"),
