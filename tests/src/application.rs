@@ -52,6 +52,16 @@ impl Application {
         self
     }
 
+    /// Adds to the manifest, such as a component.
+    #[must_use]
+    pub fn append(self, toml: &str) -> Self {
+        let path = self.manifest();
+        let manifest = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("the manifest: {error}"));
+        std::fs::write(&path, format!("{manifest}\n{toml}"))
+            .unwrap_or_else(|error| panic!("the manifest is written: {error}"));
+        self
+    }
+
     /// Lets chat reach an address, such as `http://127.0.0.1:4000`.
     #[must_use]
     pub fn reaching(self, origin: &str) -> Self {

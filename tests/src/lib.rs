@@ -13,6 +13,7 @@
 //! - [`plan`]: turns that say themselves which tools are called in them.
 //! - [`redis_server`]: a real redis-server on a free port.
 //! - [`screen`]: what a client shows of a turn that is streamed to it.
+//! - [`mod@spin`]: the application under Spin.
 //! - [`sse`]: server-sent events as a client reads them.
 //! - [`users`]: tokens for signed-in users.
 //!
@@ -33,6 +34,7 @@ pub mod plan;
 pub mod process;
 pub mod redis_server;
 pub mod screen;
+pub mod spin;
 pub mod sse;
 pub mod users;
 

@@ -11,9 +11,14 @@ pub const SECRET: &str = "a secret of the tests, forty bytes long!";
 
 /// A token (RFC 7519, HS256) of a user, good for an hour.
 pub fn token(user: &str) -> String {
+    token_of(user, &[])
+}
+
+/// A token of a user who has these roles, good for an hour.
+pub fn token_of(user: &str, roles: &[&str]) -> String {
     signed(
         &json!({ "alg": "HS256", "typ": "JWT" }),
-        &json!({ "sub": user, "exp": now() + 3600 }),
+        &json!({ "sub": user, "roles": roles, "exp": now() + 3600 }),
         SECRET,
     )
 }

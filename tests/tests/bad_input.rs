@@ -1,34 +1,11 @@
-//! Bad input gets a clear answer, and nothing is lost. Each test shows the exact answer.
+//! Bad input that only the host can be given: bytes that no client sends, and files that it starts with. What the API
+//! answers to bad input is among the promises in `tests/e2e`.
 
 use anyturn_tests::application::Application;
 use anyturn_tests::host::{Host, HostBuilder};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-/// Asserts a problem document (RFC 9457) and returns it.
-async fn problem(request: reqwest::RequestBuilder, status: StatusCode, kind: &str) -> Value {
-    let response = request.send().await.unwrap();
-    let (actual, media_type) = (response.status(), response.headers()["content-type"].clone());
-    let text = response.text().await.unwrap();
-    assert_eq!(actual, status, "{text}");
-    assert_eq!(media_type, "application/problem+json", "{text}");
-    let problem: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        problem["type"],
-        format!("https://anyturn.dev/problems/{kind}"),
-        "{problem}"
-    );
-    assert_eq!(problem["status"], status.as_u16(), "{problem}");
-    for member in ["title", "detail"] {
-        assert!(
-            problem[member].as_str().is_some_and(|text| text.len() > 3),
-            "{member} in {problem}"
-        );
-    }
-    problem
-}
 
 /// Sends bytes as they are and returns everything that comes back until the server closes or pauses.
 async fn raw(host: &Host, request: &[u8]) -> String {
@@ -44,119 +21,6 @@ async fn raw(host: &Host, request: &[u8]) -> String {
             return text;
         }
     }
-}
-
-#[tokio::test]
-async fn unknown_things_are_named() {
-    let host = Host::start().await;
-    problem(host.get("/v1/nothing"), StatusCode::NOT_FOUND, "not-found").await;
-    let said = problem(
-        host.post("/v1/assistants/nobody/turns", &json!({ "message": "hi" })),
-        StatusCode::NOT_FOUND,
-        "unknown-assistant",
-    )
-    .await;
-    assert!(said["detail"].as_str().unwrap().contains("nobody"), "{said}");
-    problem(
-        host.get("/v1/sessions/ses_00000000000000000000000000"),
-        StatusCode::NOT_FOUND,
-        "unknown-session",
-    )
-    .await;
-    problem(
-        host.post(
-            "/v1/sessions/ses_00000000000000000000000000/turns",
-            &json!({ "message": "hi" }),
-        ),
-        StatusCode::NOT_FOUND,
-        "unknown-session",
-    )
-    .await;
-    let list: Value = host
-        .get("/v1/sessions")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(list["data"], json!([]), "a refused turn leaves no trace");
-}
-
-#[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
-    let host = Host::start().await;
-    let response = host.request("PUT", "/v1/sessions").send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert!(response.headers()["allow"].to_str().unwrap().contains("GET"));
-}
-
-#[tokio::test]
-async fn a_body_that_is_wrong_is_told_where() {
-    let host = Host::start().await;
-    let path = "/v1/assistants/chat/turns";
-    let send = |body: &'static str| {
-        host.request("POST", path)
-            .header("content-type", "application/json")
-            .body(body)
-    };
-    let malformed = problem(
-        send("{\"message\": \"hi\",,}"),
-        StatusCode::BAD_REQUEST,
-        "malformed-json",
-    )
-    .await;
-    assert!(
-        malformed["detail"].as_str().unwrap().contains("column"),
-        "{malformed}"
-    );
-    let missing = problem(send("{}"), StatusCode::UNPROCESSABLE_ENTITY, "invalid-request").await;
-    assert!(
-        missing["detail"].as_str().unwrap().contains("message"),
-        "{missing}"
-    );
-    let wrong = problem(
-        send("{\"message\": 7}"),
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "invalid-request",
-    )
-    .await;
-    assert!(wrong.to_string().contains("message"), "{wrong}");
-    let unknown = problem(
-        send("{\"message\": \"hi\", \"mesage\": 1}"),
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "invalid-request",
-    )
-    .await;
-    assert!(
-        unknown["detail"].as_str().unwrap().contains("mesage"),
-        "{unknown}"
-    );
-    for empty in [
-        "{\"message\": \"\"}",
-        "{\"message\": \"  \"}",
-        "{\"message\": []}",
-    ] {
-        problem(send(empty), StatusCode::UNPROCESSABLE_ENTITY, "invalid-message").await;
-    }
-    let text = host
-        .request("POST", path)
-        .header("content-type", "text/plain")
-        .body("hi");
-    problem(text, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type").await;
-}
-
-#[tokio::test]
-async fn a_message_over_the_assistants_limit_is_refused_with_the_limit() {
-    let host = Host::start().await;
-    let long = "x".repeat(200_000);
-    let said = problem(
-        host.post("/v1/assistants/chat/turns", &json!({ "message": long })),
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "invalid-message",
-    )
-    .await;
-    assert!(said["detail"].as_str().unwrap().contains("characters"), "{said}");
 }
 
 #[tokio::test]
@@ -194,49 +58,6 @@ async fn a_body_over_a_megabyte_is_refused_without_reading_on() {
         StatusCode::OK,
         "the host goes on"
     );
-}
-
-#[tokio::test]
-async fn openai_errors_have_openais_shape() {
-    let host = Host::start().await;
-    let path = "/v1/chat/completions";
-    let messages = json!([{ "role": "user", "content": "hi" }]);
-    for (body, status, code, param) in [
-        (
-            json!({ "model": "nobody", "messages": messages }),
-            404,
-            json!("model_not_found"),
-            json!("model"),
-        ),
-        (json!({ "model": "chat" }), 400, Value::Null, json!("messages")),
-        (
-            json!({ "model": "chat", "messages": [] }),
-            400,
-            Value::Null,
-            json!("messages"),
-        ),
-        (json!({ "messages": messages }), 400, Value::Null, json!("model")),
-        (
-            json!({ "model": "chat", "messages": messages, "n": 2 }),
-            400,
-            json!("unsupported_value"),
-            json!("n"),
-        ),
-    ] {
-        let response = host.post(path, &body).send().await.unwrap();
-        assert_eq!(response.status(), status, "{body}");
-        let answer: Value = response.json().await.unwrap();
-        let error = &answer["error"];
-        assert_eq!(error["type"], "invalid_request_error", "{body}: {answer}");
-        assert!(
-            error["message"].as_str().is_some_and(|text| !text.is_empty()),
-            "{answer}"
-        );
-        assert_eq!(error["param"], param, "{body}: {answer}");
-        if !code.is_null() {
-            assert_eq!(error["code"], code, "{body}: {answer}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::run::{program, root, step, success};
+use crate::run::{on_path, program, root, step, success};
 
 /// A program from outside, and the packages that bring it.
 #[derive(Clone, Copy)]
@@ -63,6 +63,9 @@ const OLDEST_REDIS: u32 = 7;
 /// Everything that `cargo xtask test` needs.
 pub const FOR_TESTS: [Program; 4] = [REDIS, BROWSER, DRIVER, PYTHON];
 
+/// What `cargo xtask e2e` needs where it starts a deployment.
+pub const FOR_E2E: [Program; 2] = [REDIS, PYTHON];
+
 /// Makes sure that the programs are there.
 pub fn require(programs: &[Program]) -> Result<()> {
     let missing: Vec<Program> = programs
@@ -87,11 +90,6 @@ impl Program {
     fn is_there(&self) -> bool {
         self.names.iter().any(|name| on_path(name)) || self.files.iter().any(|file| Path::new(file).exists())
     }
-}
-
-fn on_path(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
 /// Installs packages with what the machine has: apt-get (as root or by sudo without a password) or Homebrew.

@@ -5,6 +5,7 @@
 //! cargo's own freshness check.
 
 mod artifacts;
+mod e2e;
 mod machine;
 mod run;
 mod toolchain;
@@ -24,7 +25,7 @@ struct Command {
     run: fn(&[String]) -> Result<()>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "up",
         arguments: "[arguments of `anyturn up`]",
@@ -66,6 +67,12 @@ const COMMANDS: [Command; 8] = [
         arguments: "[--kills N] [--minutes M] [--seed S]",
         about: "Kill instances at random while clients talk; count what is lost or done twice",
         run: chaos,
+    },
+    Command {
+        name: "e2e",
+        arguments: "[--url URL | --spin] [arguments of `anyturn-e2e`]",
+        about: "Check what the public API promises: against any deployment, under Spin, or against the host",
+        run: e2e::e2e,
     },
     Command {
         name: "help",

@@ -42,6 +42,12 @@ fn is_about_xtask(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || NAMES.contains(&name)
 }
 
+/// Whether a program of this name is on the `PATH`.
+pub fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+}
+
 /// An error unless the program ended well.
 pub fn success(status: ExitStatus) -> Result<()> {
     if !status.success() {
