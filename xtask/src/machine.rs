@@ -49,7 +49,7 @@ const DRIVER: Program = Program {
     brew: &["--cask", "chromedriver"],
 };
 
-/// For the official OpenAI client, which is tested as it is.
+/// For the official OpenAI client and the official MCP servers, which are tested as they are.
 const PYTHON: Program = Program {
     names: &["python3"],
     files: &[],
@@ -172,18 +172,32 @@ fn major(text: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// Keeps a Python environment with the OpenAI client under `target/clients`, where the tests look for it.
+/// The Python environments under `target/`, where the tests look for them, and what is installed in each.
+const ENVIRONMENTS: [(&str, &str); 2] = [
+    ("target/clients", "tests/clients/requirements.txt"),
+    ("target/clients-2025", "tests/clients/requirements-2025.txt"),
+];
+
+/// Keeps Python environments with the official OpenAI client and the official MCP SDKs.
 pub fn clients() -> Result<()> {
-    let environment = root().join("target/clients");
-    let requirements = root().join("tests/clients/requirements.txt");
+    ENVIRONMENTS.iter().try_for_each(|(environment, requirements)| {
+        keep(&root().join(environment), &root().join(requirements))
+    })
+}
+
+fn keep(environment: &PathBuf, requirements: &Path) -> Result<()> {
     let wanted =
-        std::fs::read(&requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
+        std::fs::read(requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
     let installed = environment.join("installed.txt");
     if std::fs::read(&installed).is_ok_and(|present| present == wanted) {
         return Ok(());
     }
-    step("Installing the OpenAI client for Python");
-    create(&environment)?;
+    let packages = String::from_utf8_lossy(&wanted)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" and ");
+    step(&format!("Installing {packages} for Python"));
+    create(environment)?;
     let mut pip = program(environment.join("bin/python"));
     pip.args([
         "-m",
@@ -193,9 +207,10 @@ pub fn clients() -> Result<()> {
         "--disable-pip-version-check",
         "-r",
     ])
-    .arg(&requirements);
-    pip.stdin(Stdio::null());
-    finish(pip).context("the OpenAI client cannot be installed; is the Python package index reachable?")?;
+    .arg(requirements)
+    .stdin(Stdio::null());
+    finish(pip)
+        .with_context(|| format!("{packages} cannot be installed; is the Python package index reachable?"))?;
     std::fs::write(&installed, wanted).with_context(|| format!("{} cannot be written", installed.display()))
 }
 

@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod e2e;
+mod examples;
 mod machine;
 mod run;
 mod toolchain;
@@ -34,8 +35,8 @@ const COMMANDS: [Command; 9] = [
     },
     Command {
         name: "build",
-        arguments: "",
-        about: "Build the components and the host (target/release/anyturn)",
+        arguments: "[--examples]",
+        about: "Build the components and the host (target/release/anyturn); with --examples, those in other languages too",
         run: build,
     },
     Command {
@@ -141,10 +142,14 @@ fn up(arguments: &[String]) -> Result<()> {
 }
 
 fn build(arguments: &[String]) -> Result<()> {
-    no_arguments("build", arguments)?;
+    let (examples, others): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|one| one == "--examples");
+    no_arguments("build", &others)?;
     toolchain::ensure()?;
     artifacts::components(&[])?;
     let host = artifacts::host()?;
+    if !examples.is_empty() {
+        examples::build()?;
+    }
     eprintln!("built: the components and {}", host.display());
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::artifacts::{self, TEST_COMPONENTS};
 use crate::run::{Cargo, step};
 use crate::toolchain::{self, COMPONENT_TARGET};
-use crate::{machine, no_arguments};
+use crate::{examples, machine, no_arguments};
 
 /// The package that holds wasmtime.
 const HOST: &str = "anyturn";
@@ -23,6 +23,8 @@ pub fn test(arguments: &[String]) -> Result<()> {
     machine::clients()?;
     artifacts::components(&TEST_COMPONENTS)?;
     artifacts::host()?;
+    examples::build()?;
+    examples::test()?;
     step("Testing the host");
     Cargo::new(["test", "--release", "--no-fail-fast", "-p", HOST])
         .args(arguments)
