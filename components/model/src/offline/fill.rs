@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     align::Alignment,
+    beside::Beside,
     dates::{Found, Now},
     near, numbers,
     schema::Property,
@@ -17,10 +18,26 @@ use super::{
 };
 use crate::api::{Message, Part};
 
+/// A number that could be an argument's.
+struct Match {
+    /// The word.
+    place: usize,
+    /// The property.
+    at: usize,
+    value: Value,
+    /// The argument's name beside it.
+    name: Option<usize>,
+    /// How much the words beside it speak for that.
+    speaks: f32,
+    /// The property's place among those that the template fills by form.
+    order: usize,
+}
+
 /// Arguments being filled.
 pub struct Filling<'f, 'w> {
     properties: &'f [Property],
     template: &'f Template,
+    beside: &'f Beside,
     words: &'f [Word<'w>],
     text: &'f str,
     now: &'f Now,
@@ -34,6 +51,7 @@ impl<'f, 'w> Filling<'f, 'w> {
     pub fn new(
         properties: &'f [Property],
         template: &'f Template,
+        beside: &'f Beside,
         words: &'f [Word<'w>],
         text: &'f str,
         now: &'f Now,
@@ -41,6 +59,7 @@ impl<'f, 'w> Filling<'f, 'w> {
         Self {
             properties,
             template,
+            beside,
             words,
             text,
             now,
@@ -68,12 +87,11 @@ impl<'f, 'w> Filling<'f, 'w> {
             }
             if property.email || property.uri {
                 self.addresses(at, property);
-            } else if property.integer || property.number {
-                self.number(at, property);
             } else if property.list && property.text {
                 self.tags(at, property);
             }
         }
+        self.numbers();
     }
 
     fn dates(&mut self, dates: &[Found]) {
@@ -170,30 +188,59 @@ impl<'f, 'w> Filling<'f, 'w> {
         }
     }
 
-    /// A number beside the argument's name ("limit 5"), or any where the template has one.
-    fn number(&mut self, at: usize, property: &Property) {
-        let expected = self.template.anywhere.contains(&at);
-        let named = |place: usize| {
-            self.words
-                .get(place)
-                .is_some_and(|word| near::names(property, word))
-        };
-        let value = |word: &Word<'_>| match property.integer {
-            true => numbers::integer(word).map(Value::from),
-            false => numbers::number(word).map(Value::from),
-        };
-        let found = self.words.iter().enumerate().find_map(|(place, word)| {
-            let value = value(word).filter(|_| self.is_free(place))?;
-            let beside = [place.checked_sub(1), Some(place + 1)];
-            let name = beside.into_iter().flatten().find(|at| named(*at));
-            (expected || name.is_some()).then_some((place, name, value))
+    /// Numbers: beside the argument's name ("limit 5"), or any where the template has one. Which is whose, the words
+    /// beside it tell, by what stands beside the argument in the tool's examples ("the bill is 60"); where they do
+    /// not, the order of the template does.
+    fn numbers(&mut self) {
+        let mut matches = Vec::new();
+        for (place, word) in self
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| self.is_free(*place))
+        {
+            for (at, property) in self.properties.iter().enumerate() {
+                let value = match (property.integer, property.number, property.values.is_empty()) {
+                    (true, _, true) => numbers::integer(word).map(Value::from),
+                    (_, true, true) => numbers::number(word).map(Value::from),
+                    _ => None,
+                };
+                let beside = [place.checked_sub(1), Some(place + 1)];
+                let named = |at: &usize| {
+                    self.words
+                        .get(*at)
+                        .is_some_and(|word| near::names(property, word))
+                };
+                let name = beside.into_iter().flatten().find(named);
+                let expected = self.template.anywhere.iter().position(|expected| *expected == at);
+                if let Some(value) = value.filter(|_| name.is_some() || expected.is_some()) {
+                    matches.push(Match {
+                        place,
+                        at,
+                        value,
+                        name,
+                        speaks: self.beside.speak(at, self.words, place)
+                            + if name.is_some() { 1.0 } else { 0.0 },
+                        order: expected.unwrap_or(usize::MAX),
+                    });
+                }
+            }
+        }
+        // What most speaks for is settled first; of equals the first number goes to the first of the template.
+        matches.sort_by(|one, other| {
+            let speaks = other.speaks.total_cmp(&one.speaks);
+            speaks.then((one.place, one.order, one.at).cmp(&(other.place, other.order, other.at)))
         });
-        if let Some((place, name, value)) = found {
-            self.take(place);
-            if let Some(name) = name {
+        for found in matches {
+            let filled = self.values.get(found.at).is_none_or(Option::is_some);
+            if filled || !self.is_free(found.place) {
+                continue;
+            }
+            self.take(found.place);
+            if let Some(name) = found.name {
                 self.take(name);
             }
-            self.set(at, value);
+            self.set(found.at, found.value);
         }
     }
 

@@ -21,6 +21,7 @@ use dates::Now;
 use plan::{Planned, Planner};
 
 mod align;
+mod beside;
 mod calendar;
 mod dates;
 mod fill;

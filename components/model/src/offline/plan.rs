@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 
 use super::{
     align::align,
+    beside::Beside,
     dates::{self, Found, Now},
     fill::{self, Filling},
     schema::{Property, properties},
@@ -51,6 +52,7 @@ const LEFT_OVER: f32 = 0.7;
 pub struct Planner<'a> {
     tools: &'a [Tool],
     schemas: Vec<OnceCell<Vec<Property>>>,
+    beside: Vec<OnceCell<Beside>>,
     examples: Vec<Example<'a>>,
     /// All examples' words, one after the other.
     words: Vec<Word<'a>>,
@@ -96,6 +98,7 @@ impl<'a> Planner<'a> {
         Self {
             tools,
             schemas: tools.iter().map(|_| OnceCell::new()).collect(),
+            beside: tools.iter().map(|_| OnceCell::new()).collect(),
             examples,
             words,
             history,
@@ -215,7 +218,11 @@ impl<'a> Planner<'a> {
             let own = self.words.get(example.from..example.to).unwrap_or_default();
             template::build(own, example.arguments, properties)
         });
-        let mut filling = Filling::new(properties, template, words, text, self.now);
+        let beside = self
+            .beside
+            .get(example.tool)?
+            .get_or_init(|| self.beside(example.tool, properties));
+        let mut filling = Filling::new(properties, template, beside, words, text, self.now);
         filling.typed(dates);
         let free = filling.free_words();
         let alignment = align(&template.items, &free);
@@ -249,6 +256,21 @@ impl<'a> Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// What stands beside a tool's numbers in its examples; nothing where it takes one number at most.
+    fn beside(&self, tool: usize, properties: &[Property]) -> Beside {
+        let mut beside = Beside::default();
+        let numbers = properties
+            .iter()
+            .filter(|property| property.integer || property.number);
+        if numbers.count() > 1 {
+            for example in self.examples.iter().filter(|example| example.tool == tool) {
+                let words = self.words.get(example.from..example.to).unwrap_or_default();
+                beside.learn(words, example.arguments, properties);
+            }
+        }
+        beside
+    }
+
     /// Whether an argument that a template fills by form may be missing: if at least a third of the tool's
     /// examples do without it. In the others its absence means something else ("remove the due date").
     fn may_be_left_out(&self, tool: usize, name: &str) -> bool {

@@ -426,3 +426,49 @@ fn any_text_can_be_planned() {
         plan(text);
     }
 }
+
+#[test]
+fn a_number_belongs_to_the_argument_that_its_words_belong_to_in_the_examples() {
+    let example = |utterance: &str, arguments: &str| crate::api::Example {
+        utterance: utterance.into(),
+        arguments: arguments.into(),
+    };
+    let tool = Tool {
+        name: "split_bill".into(),
+        description: "Splits a bill into equal shares".into(),
+        parameters:
+            r#"{"type":"object","properties":{"amount":{"type":"number"},"people":{"type":"integer"}},
+            "required":["amount","people"]}"#
+                .into(),
+        examples: vec![
+            example("split 60 between 3 people", r#"{"amount":60,"people":3}"#),
+            example("the bill is 86 and we are 4", r#"{"amount":86,"people":4}"#),
+            example(
+                "what does each pay if 5 of us share $75?",
+                r#"{"amount":75,"people":5}"#,
+            ),
+        ],
+    };
+    let tools = [tool];
+    let now = Now::parse(NOW).unwrap();
+    let mut wrong = Vec::new();
+    for (text, amount, people) in [
+        ("split 93.60 between 4 people", "93.6", "4"),
+        ("the bill is 120 and we are 6", "120.0", "6"),
+        // In another order than any example has.
+        ("we are 6, the bill is 120", "120.0", "6"),
+        ("we are 6 and the bill is $120", "120.0", "6"),
+        ("split between 4 people 93.60", "93.6", "4"),
+        ("what does each pay if we share $80, 4 of us?", "80.0", "4"),
+    ] {
+        let planned = Planner::new(&tools, &[], &now).plan(text);
+        let expected = Planned::Call {
+            tool: 0,
+            arguments: format!(r#"{{"amount":{amount},"people":{people}}}"#),
+        };
+        if planned != [expected] {
+            wrong.push(format!("{text}: {planned:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
