@@ -38,6 +38,9 @@ pub struct ProblemDocument<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(default)]
     errors: &'a [FieldError],
+    /// Names the request in the server's logs, where whoever passed it on has given it a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 impl Problem {
@@ -114,16 +117,29 @@ impl Problem {
         }
     }
 
-    /// The response that tells it.
-    pub fn into_response(self) -> Response {
+    /// The problem as JSON.
+    fn document(&self, request_id: Option<&str>) -> Vec<u8> {
         let document = ProblemDocument {
             kind: format!("{BASE}{}", self.slug),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            request_id,
         };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    /// Names the request in a response that tells a problem; others stay as they are.
+    pub(crate) fn name_request(response: &mut Response, request_id: &str) {
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            *response.body_mut() = problem.document(Some(request_id)).into();
+        }
+    }
+
+    /// The response that tells it. [`serve`](crate::serve) names the request in it.
+    pub fn into_response(self) -> Response {
+        let body = self.document(None);
         let mut response = respond(self.status, "application/problem+json", body);
         let headers = response.headers_mut();
         if let Some(allow) = self.allow {
@@ -132,6 +148,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

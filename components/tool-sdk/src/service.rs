@@ -16,6 +16,9 @@ use crate::{Call, Caller, Failure, Once, Problem, Reply, Tools, set};
 /// An answer over HTTP.
 pub type Response = http::Response<Full<Bytes>>;
 
+/// Names a request in the logs of all who had to do with it.
+const REQUEST_ID: &str = "x-request-id";
+
 /// The path that speaks the Model Context Protocol.
 const MCP_PATH: &str = "/mcp";
 
@@ -96,7 +99,11 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     let is_head = request.method() == Method::HEAD;
+    let request_id = request.headers().get(REQUEST_ID).cloned();
     let mut response = answer(toolbox, request).await;
+    if !is_head && let Some(Ok(request_id)) = request_id.as_ref().map(HeaderValue::to_str) {
+        Problem::name_request(&mut response, request_id);
+    }
     let status = response.status();
     if !is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
         // Said here, the length spares whoever passes the answer on from cutting it into chunks.

@@ -26,6 +26,7 @@ use anyturn_state::Store;
 use anyturn_tool_sdk::{ApiRequest, Failure, FieldError, Once, OnceError, Problem, Response, Toolbox};
 use http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -247,6 +248,15 @@ fn no_body(request: &ApiRequest) -> Result<(), Problem> {
             "must be empty.",
         )]))
     }
+}
+
+/// A day as programs write it (RFC 3339, `full-date`); what people say is for the tools.
+fn date(text: &str) -> Result<Date, String> {
+    let plain = text.len() == 10;
+    text.parse().ok().filter(|_| plain).ok_or_else(|| {
+        let given: String = text.chars().take(60).collect();
+        format!("must be a day such as 2026-11-21, not “{given}”.")
+    })
 }
 
 // ---- versions -----------------------------------------------------------------------------------

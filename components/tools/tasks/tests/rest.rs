@@ -188,8 +188,26 @@ fn a_body_that_is_wrong_names_the_field() {
             "unknown field `owner`",
         ),
         (json!({"title": ["a"]}), "title", "invalid type: sequence"),
-        (json!({"title": "a", "due": "tomorrow"}), "due", ""),
-        (json!({"title": "a", "due": "2026-02-30"}), "due", ""),
+        (
+            json!({"title": "a", "due": "tomorrow"}),
+            "due",
+            "must be a day such as 2026-11-21, not “tomorrow”.",
+        ),
+        (
+            json!({"title": "a", "due": "2026-02-30"}),
+            "due",
+            "must be a day such as 2026-11-21, not “2026-02-30”.",
+        ),
+        (
+            json!({"title": "a", "due": "2026-11-21T10:00:00Z"}),
+            "due",
+            "must be a day such as 2026-11-21, not",
+        ),
+        (
+            json!({"title": "a", "due": 5}),
+            "due",
+            "invalid type: integer `5`",
+        ),
         (json!({"title": "a", "priority": 1}), "priority", ""),
         (json!({"title": "", "tags": [""]}), "title", "must not be empty."),
         (json!([]), "body", ""),
@@ -213,6 +231,53 @@ fn a_body_that_is_wrong_names_the_field() {
         json!({"force": true}),
     );
     assert_eq!(answer.body["errors"][0]["field"], "body");
+}
+
+#[test]
+fn null_takes_away_what_a_task_can_be_without() {
+    let server = Server::new();
+    let nothing = json!({"title": "a", "due": null, "priority": null, "tags": null, "notes": null});
+    let plain = create(&server, nothing.clone());
+    assert_eq!((&plain["priority"], plain.get("due")), (&json!("normal"), None));
+    let full = json!({"title": "a", "due": "2026-12-01", "priority": "high", "tags": ["b"], "notes": "c"});
+    let full = create(&server, full);
+    let mut taken = nothing;
+    taken.as_object_mut().unwrap().remove("title");
+    let answer = server.rest("PATCH", &path(&full), &[], taken);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for gone in ["due", "tags", "notes"] {
+        assert_eq!(answer.body.get(gone), None);
+    }
+    assert_eq!(answer.body["priority"], "normal");
+    let answer = server.rest("PATCH", &path(&full), &[], json!({"title": null}));
+    assert_eq!(problem(&answer).1, "invalid-fields");
+    assert_eq!(
+        answer.body["errors"],
+        json!([{"field": "title", "message": "must be text, not null: every task has a title."}])
+    );
+    let answer = server.rest("PATCH", &path(&full), &[], json!({"due": "soon"}));
+    assert_eq!(
+        answer.body["errors"][0]["message"],
+        "must be a day such as 2026-11-21, not “soon”."
+    );
+}
+
+#[test]
+fn a_problem_names_the_request_it_is_about() {
+    let server = Server::new();
+    let named = [("x-request-id", "r-17")];
+    for (method, path) in [
+        ("GET", "/nowhere"),
+        ("POST", "/tasks"),
+        ("PUT", "/tasks"),
+        ("GET", "/mcp"),
+    ] {
+        let answer = server.rest(method, path, &named, json!({}));
+        assert!(answer.status >= 400);
+        assert_eq!(answer.body["request_id"], "r-17", "{answer:?}");
+    }
+    let unnamed = server.rest("GET", "/nowhere", &[], Value::Null);
+    assert_eq!(unnamed.body.get("request_id"), None);
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! Bodies of requests: read by types, checked field by field.
+//!
+//! `null` is what is left out in a new task, and in a change what is taken away (RFC 7396): a task without a due day,
+//! tags or notes, or of normal priority. A title cannot be taken away.
 
 use anyturn_tool_sdk::{ApiRequest, FieldError, Problem};
 use http::StatusCode;
@@ -7,6 +10,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use super::date;
 use crate::task::{Checked, Draft, Patch, Priority};
 
 /// A new task.
@@ -17,17 +21,16 @@ pub struct NewTask {
     #[schemars(length(min = 1, max = 200))]
     title: String,
     /// The day by which it is to be done.
-    due: Option<Date>,
+    #[schemars(with = "Option<Date>")]
+    due: Option<String>,
     /// How much it matters; `normal` unless given.
     priority: Option<Priority>,
     /// Words to find it by; kept in lower case.
-    #[serde(default)]
     #[schemars(length(max = 10), inner(length(min = 1, max = 30)))]
-    tags: Vec<String>,
+    tags: Option<Vec<String>>,
     /// Anything else.
-    #[serde(default)]
     #[schemars(length(max = 2000))]
-    notes: String,
+    notes: Option<String>,
 }
 
 /// A change of a task. What is left out stays as it is.
@@ -35,20 +38,29 @@ pub struct NewTask {
 #[serde(deny_unknown_fields)]
 pub struct TaskPatch {
     /// What is to be done.
-    #[schemars(length(min = 1, max = 200))]
-    title: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String", length(min = 1, max = 200))]
+    title: Option<Option<String>>,
     /// The day by which it is to be done; `null` for none.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<Date>")]
-    due: Option<Option<Date>>,
-    /// How much it matters.
-    priority: Option<Priority>,
-    /// Words to find it by, all of them.
-    #[schemars(length(max = 10), inner(length(min = 1, max = 30)))]
-    tags: Option<Vec<String>>,
-    /// Anything else; empty for nothing.
-    #[schemars(length(max = 2000))]
-    notes: Option<String>,
+    due: Option<Option<String>>,
+    /// How much it matters; `null` for `normal`.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<Priority>")]
+    priority: Option<Option<Priority>>,
+    /// Words to find it by, all of them; `null` for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(
+        with = "Option<Vec<String>>",
+        length(max = 10),
+        inner(length(min = 1, max = 30))
+    )]
+    tags: Option<Option<Vec<String>>>,
+    /// Anything else; empty or `null` for nothing.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>", length(max = 2000))]
+    notes: Option<Option<String>>,
 }
 
 /// `null` is a value here, and not the same as nothing.
@@ -92,10 +104,10 @@ pub(super) fn draft(text: &str) -> Result<Draft, Problem> {
     let mut checked = Checked::default();
     let draft = Draft {
         title: checked.title(&title),
-        due: due.map(|due| checked.due(due)),
+        due: due.and_then(|due| day(&mut checked, &due)),
         priority: priority.unwrap_or_default(),
-        tags: checked.tags(&tags),
-        notes: checked.notes(&notes),
+        tags: checked.tags(&tags.unwrap_or_default()),
+        notes: checked.notes(&notes.unwrap_or_default()),
     };
     checked.finish(draft).map_err(Problem::invalid_fields)
 }
@@ -111,13 +123,30 @@ pub(super) fn patch(text: &str) -> Result<Patch, Problem> {
     } = parse(text)?;
     let mut checked = Checked::default();
     let patch = Patch {
-        title: title.map(|title| checked.title(&title)),
-        due: due.map(|due| due.map(|due| checked.due(due))),
-        priority,
-        tags: tags.map(|tags| checked.tags(&tags)),
-        notes: notes.map(|notes| checked.notes(&notes)),
+        title: title.map(|title| match title {
+            Some(title) => checked.title(&title),
+            None => {
+                checked.wrong("title", "must be text, not null: every task has a title.");
+                String::new()
+            }
+        }),
+        due: due.map(|due| due.and_then(|due| day(&mut checked, &due))),
+        priority: priority.map(Option::unwrap_or_default),
+        tags: tags.map(|tags| checked.tags(&tags.unwrap_or_default())),
+        notes: notes.map(|notes| checked.notes(&notes.unwrap_or_default())),
     };
     checked.finish(patch).map_err(Problem::invalid_fields)
+}
+
+/// A due day, if it is one.
+fn day(checked: &mut Checked, text: &str) -> Option<Date> {
+    match date(text) {
+        Ok(due) => Some(checked.due(due)),
+        Err(message) => {
+            checked.wrong("due", message);
+            None
+        }
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {

@@ -6,6 +6,7 @@ use anyturn_tool_sdk::{FieldError, Problem};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 
+use super::date;
 use crate::desk::Cursor;
 use crate::filter::{Due, DueWords, Filter, StatusFilter};
 use crate::task::Priority;
@@ -122,10 +123,4 @@ fn choice<T: Copy>(value: &str, choices: &[(&str, T)]) -> Result<T, String> {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             format!("must be one of: {}.", names.join(", "))
         })
-}
-
-fn date(value: &str) -> Result<Date, String> {
-    value
-        .parse()
-        .map_err(|_| "must be a date such as 2026-11-21.".into())
 }
