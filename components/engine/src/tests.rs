@@ -10,6 +10,7 @@ mod gates;
 mod interleavings;
 mod listeners;
 mod model;
+mod older;
 mod recording;
 mod sessions;
 mod stopping;
