@@ -11,7 +11,7 @@ mod support;
 
 use anyturn_identity::new_key;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use support::{World, request, with};
 
@@ -305,4 +305,52 @@ fn only_tools_of_this_application_can_be_reached() {
         (down.status.as_u16(), down.problem().as_str()),
         (502, "tool-unavailable")
     );
+}
+
+#[test]
+fn a_tools_answer_is_passed_on_up_to_8_mib_and_never_in_part() {
+    const MOST: usize = 8 << 20;
+    let world = World::new();
+    let answer = |size: usize, told: bool| {
+        world.on_send(move |_| {
+            let mut answer = http::Response::builder();
+            if told {
+                answer = answer.header("content-length", size);
+            }
+            Ok(answer.body(Full::new(vec![b'x'; size].into())).unwrap())
+        });
+    };
+    let read = || {
+        let (parts, body) = world.begin(request("GET", "/api/tasks", "")).into_parts();
+        (parts, world.run(body.collect()).map(|body| body.to_bytes().len()))
+    };
+    for told in [true, false] {
+        answer(MOST, told);
+        let (parts, body) = read();
+        assert_eq!((parts.status.as_u16(), body.unwrap()), (200, MOST), "{told}");
+    }
+    // What says that it is larger is refused before anything of it is passed on.
+    answer(MOST + 1, true);
+    let refused = world.get("/api/tasks");
+    assert_eq!(
+        (refused.status.as_u16(), refused.problem().as_str()),
+        (502, "tool-answer-too-large")
+    );
+    assert_eq!(refused.json()["limit_bytes"], MOST);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("8 MiB"));
+    // What turns out to be breaks off, so that nobody takes it for complete.
+    answer(MOST + 1, false);
+    let (parts, body) = read();
+    assert_eq!(parts.status, 200);
+    let broken = body.unwrap_err().to_string();
+    assert!(
+        broken.contains("larger than the 8 MiB that are passed on"),
+        "{broken}"
+    );
+    // A length without a body says nothing about what is passed on.
+    world.on_send(|_| {
+        let answer = http::Response::builder().header("content-length", MOST + 1);
+        Ok(answer.body(Full::default()).unwrap())
+    });
+    assert_eq!(world.begin(request("HEAD", "/api/tasks", "")).status(), 200);
 }
