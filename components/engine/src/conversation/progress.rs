@@ -181,14 +181,13 @@ impl Progress {
                 });
             }
             if !model.calls.is_empty() {
-                let results = model
-                    .calls
-                    .iter()
-                    .map(|call| Part::ToolResult(self.result(call)))
-                    .collect();
+                let results = model.calls.iter().flat_map(|call| {
+                    let note = self.note(call).map(|text| Part::Text { text });
+                    [Some(Part::ToolResult(self.result(call))), note]
+                });
                 messages.push(Message {
                     role: Role::Tool,
-                    parts: results,
+                    parts: results.flatten().collect(),
                 });
             }
         }
@@ -207,27 +206,26 @@ impl Progress {
         messages
     }
 
+    /// What the model should know of a result besides what the tool has answered.
+    fn note(&self, call: &ToolCall) -> Option<String> {
+        let edited = self.gate_of(&call.id).and_then(Gated::edited)?;
+        let answered = matches!(
+            self.finished(&call.id)?.outcome,
+            CallOutcome::Answered(_) | CallOutcome::Unknown(_)
+        );
+        answered.then(|| format!("(This call was allowed with other arguments than yours: {edited})"))
+    }
+
     fn result(&self, call: &ToolCall) -> ToolResult {
-        let gated = self.gate_of(&call.id);
-        let edited = gated.and_then(Gated::edited);
         let (content, is_error) = match self.finished(&call.id).map(|finished| &finished.outcome) {
-            Some(CallOutcome::Answered(outcome)) => match edited {
-                None => (outcome.content.clone(), outcome.is_error),
-                Some(arguments) => (
-                    format!(
-                        "(It was allowed with other arguments than yours: {arguments})\n{}",
-                        outcome.content
-                    ),
-                    outcome.is_error,
-                ),
-            },
+            Some(CallOutcome::Answered(outcome)) => (outcome.content.clone(), outcome.is_error),
             Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => (reason.clone(), true),
             None if self.intended(&call.id).is_some() => (
                 "This call was interrupted. It is unknown whether it took effect.".to_owned(),
                 true,
             ),
             None => (
-                gated
+                self.gate_of(&call.id)
                     .and_then(Gated::denial)
                     .unwrap_or_else(|| "This call was not made.".to_owned()),
                 true,

@@ -3,6 +3,7 @@
 mod answers;
 mod approvals;
 mod crashes;
+mod edits;
 mod policy;
 mod time;
 
@@ -263,47 +264,6 @@ fn a_page_of_the_audit_ends_where_the_next_one_begins() {
     assert_eq!(page(None, 2), (vec![4, 3], Some(3)));
     assert_eq!(page(Some(3), 2), (vec![2, 1], Some(1)));
     assert_eq!(page(Some(1), 2), (vec![0], None));
-}
-
-#[test]
-fn edited_arguments_are_checked_recorded_and_what_runs() {
-    let world = world();
-    let (_, gate) = open(&world, "burn:1|fine");
-    let edited = |arguments| Decision {
-        arguments: Some(arguments),
-        ..approve()
-    };
-    let Err(DecideError::InvalidDecision(problem)) = decide(&world, ada(), &gate, edited(json!({"n": 2000})))
-    else {
-        panic!()
-    };
-    assert!(problem.contains("n must be at most 1000, not 2000"), "{problem}");
-    assert_eq!(world.records("s1").len(), 4);
-    let outcome = decide(&world, ada(), &gate, edited(json!({"n": 2}))).unwrap();
-    assert!(outcome.gate.decided.as_ref().unwrap().edited);
-    assert_eq!(
-        (&outcome.gate.arguments, &outcome.gate.hash),
-        (&json!({"n": 2}), &canonical::hash(&json!({"n": 2})))
-    );
-    assert_eq!(world.tools.arguments.borrow()[0].1, json!({"n": 2}));
-    assert_eq!(outcome.turn.unwrap().tool_calls[0].arguments, json!({"n": 2}));
-    assert_eq!(
-        told(&world),
-        ["(It was allowed with other arguments than yours: {\"n\":2})\nburn 2 is done"]
-    );
-    let [entry] = &audit(&world)[..] else { panic!() };
-    assert_eq!(
-        (entry.hash.as_str(), entry.proposed.as_deref()),
-        (outcome.gate.hash.as_str(), Some(gate.hash.as_str()))
-    );
-    // The same edit again is the same decision; none, or another, is not.
-    assert!(decide(&world, ada(), &gate, edited(json!({"n": 2}))).is_ok());
-    for other in [approve(), edited(json!({"n": 3}))] {
-        assert!(matches!(
-            decide(&world, ada(), &gate, other),
-            Err(DecideError::AlreadyDecided { .. })
-        ));
-    }
 }
 
 #[test]

@@ -128,7 +128,14 @@ fn results_are_passed_on_in_their_order_and_failures_told_as_such() {
             role: Role::Assistant,
             parts: vec![call("a"), call("b")],
         },
-        said(Role::Tool, result("a", "Added “milk”.", false)),
+        // What is noted on a result is not the tool's word.
+        Message {
+            role: Role::Tool,
+            parts: vec![
+                result("a", "Added “milk”.", false),
+                Part::Text("(It was allowed with other arguments.)".into()),
+            ],
+        },
         said(Role::Tool, result("b", "The list is full.", true)),
     ];
     let events = answer(&request(messages.clone()), &Offline);

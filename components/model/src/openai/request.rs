@@ -148,7 +148,7 @@ enum Message<'a> {
     Tool {
         tool_call_id: &'a str,
         #[serde(serialize_with = "result_content")]
-        content: &'a api::ToolResult,
+        content: Noted<'a>,
     },
 }
 
@@ -239,11 +239,23 @@ struct CallFunction<'a> {
     arguments: &'a str,
 }
 
-/// The dialect has no flag for a tool's failure, so the text says it.
-fn result_content<S: Serializer>(result: &&api::ToolResult, serializer: S) -> Result<S::Ok, S::Error> {
-    match result.is_error {
-        true => serializer.collect_str(&format_args!("Error: {}", result.content)),
-        false => serializer.serialize_str(&result.content),
+/// A tool's result, and what the model is to know of it besides.
+struct Noted<'a> {
+    result: &'a api::ToolResult,
+    notes: Vec<&'a str>,
+}
+
+/// The dialect has no flag for a tool's failure and no place for notes, so the text says both.
+fn result_content<S: Serializer>(noted: &Noted<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Noted { result, notes } = noted;
+    let failed = if result.is_error { "Error: " } else { "" };
+    match (failed, &notes[..]) {
+        ("", []) => serializer.serialize_str(&result.content),
+        (failed, []) => serializer.collect_str(&format_args!("{failed}{}", result.content)),
+        (failed, notes) => {
+            let notes = notes.join("\n");
+            serializer.collect_str(&format_args!("{notes}\n{failed}{}", result.content))
+        }
     }
 }
 
@@ -318,14 +330,19 @@ fn messages<'a>(messages: &'a [api::Message], preset: &Preset) -> Result<Vec<Mes
             Role::Assistant => written.push(assistant(&message.parts, preset, misplaced)?),
             // The dialect wants one message for each result.
             Role::Tool => {
+                let begins = written.len();
                 for part in &message.parts {
-                    let Part::ToolResult(result) = part else {
-                        return Err(misplaced(part));
-                    };
-                    written.push(Message::Tool {
-                        tool_call_id: &result.call_id,
-                        content: result,
-                    });
+                    match (part, written.get_mut(begins..).and_then(<[_]>::last_mut)) {
+                        (Part::ToolResult(result), _) => written.push(Message::Tool {
+                            tool_call_id: &result.call_id,
+                            content: Noted {
+                                result,
+                                notes: Vec::new(),
+                            },
+                        }),
+                        (Part::Text(note), Some(Message::Tool { content, .. })) => content.notes.push(note),
+                        _ => return Err(misplaced(part)),
+                    }
                 }
             }
         }

@@ -242,3 +242,32 @@ fn gemini_is_told_of_calls_with_the_word_that_stands_for_a_signature() {
     );
     assert_eq!(call("openai").get("extra_content"), None);
 }
+
+#[test]
+fn a_note_on_a_result_comes_before_it_and_none_comes_alone() {
+    let mut request = request();
+    let result = |id: &str, is_error| {
+        Part::ToolResult(api::ToolResult {
+            call_id: id.into(),
+            content: "Done.".into(),
+            is_error,
+        })
+    };
+    let note = || Part::Text("(Somebody changed it.)".into());
+    request.messages.push(api::Message {
+        role: Role::Tool,
+        parts: vec![
+            result("a", false),
+            note(),
+            result("b", true),
+            note(),
+            result("c", false),
+        ],
+    });
+    let messages = written(&request, "openai")["messages"].clone();
+    assert_eq!(messages[1]["content"], "(Somebody changed it.)\nDone.");
+    assert_eq!(messages[2]["content"], "(Somebody changed it.)\nError: Done.");
+    assert_eq!(messages[3]["content"], "Done.");
+    request.messages[1].parts = vec![note(), result("a", false)];
+    assert!(body(&request, &dialect("openai", "m")).is_err());
+}
