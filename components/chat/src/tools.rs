@@ -12,7 +12,7 @@ use anyturn_engine::port::{
     ToolOutcome, Tools,
 };
 use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transport};
-use anyturn_mcp::{Annotations, CallResult, Implementation, Tool};
+use anyturn_mcp::{Annotations, CallResult, Implementation, RpcError, Tool};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -252,6 +252,7 @@ fn outcome(result: CallResult) -> ToolOutcome {
                 tool: inverse.tool,
                 arguments: inverse.arguments,
                 title: inverse.title,
+                destructive: inverse.destructive,
             })
             .collect(),
     }
@@ -279,8 +280,11 @@ fn failure(server: &str, error: ClientError<SendError>) -> ToolError {
         ClientError::Transport(SendError::NotSent(_)) => true,
         other => other.proves_not_run(),
     };
+    let late = matches!(&error, ClientError::Rpc(error) if error.code == RpcError::TOO_LATE);
     let text = format!("`{server}`: {error}");
-    if not_run {
+    if late {
+        ToolError::TooLate(text)
+    } else if not_run {
         ToolError::NotRun(text)
     } else {
         ToolError::Unknown(text)

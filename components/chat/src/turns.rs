@@ -73,6 +73,27 @@ fn configured<P: Platform>(platform: &P, servers: Servers<P>, settings: Settings
     )
 }
 
+/// The engine's times as they are configured.
+///
+/// # Errors
+/// When one of them is wrong.
+pub async fn settings<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Settings, Problem> {
+    let text = exchange.variable("turn_lease_ms").await?;
+    let mut settings = Settings::default();
+    if !text.trim().is_empty() {
+        let lease = text.trim().parse().ok().filter(|lease| LEASE.contains(lease));
+        settings.lease = lease.ok_or_else(|| {
+            let detail = format!(
+                "The variable `turn_lease_ms` is `{text}`; it must be a whole number from {} to {}.",
+                LEASE.start(),
+                LEASE.end()
+            );
+            Problem::new(Kind::Misconfigured, detail).with("variable", "turn_lease_ms")
+        })?;
+    }
+    Ok(settings)
+}
+
 /// The engine as it is configured, with what it loads assistants by.
 pub struct Configured<P: Platform> {
     engine: PlatformEngine<P>,
@@ -85,24 +106,18 @@ impl<P: Platform> Configured<P> {
     /// # Errors
     /// When it is wrong.
     pub async fn read(exchange: &Exchange<'_, P>, files: Files<P>) -> Result<Self, Problem> {
-        let text = exchange.variable("turn_lease_ms").await?;
-        let mut settings = Settings::default();
-        if !text.trim().is_empty() {
-            let lease = text.trim().parse().ok().filter(|lease| LEASE.contains(lease));
-            settings.lease = lease.ok_or_else(|| {
-                let detail = format!(
-                    "The variable `turn_lease_ms` is `{text}`; it must be a whole number from {} to {}.",
-                    LEASE.start(),
-                    LEASE.end()
-                );
-                Problem::new(Kind::Misconfigured, detail).with("variable", "turn_lease_ms")
-            })?;
-        }
+        let settings = settings(exchange).await?;
         let servers = Servers::new(exchange.platform);
         Ok(Self {
             engine: configured(exchange.platform, servers.clone(), settings),
             loading: Loading { files, servers },
         })
+    }
+
+    /// How long instances have their turns, in milliseconds.
+    #[must_use]
+    pub fn lease(&self) -> u64 {
+        self.engine.settings().lease
     }
 
     /// Decides a gate, and goes on with its turn.
@@ -163,16 +178,18 @@ impl Work {
 
     /// What is written into the user's shard before it begins: the session was used, and is to be looked at should
     /// this instance die.
-    fn writes(&self, now: u64) -> Vec<Write> {
+    fn writes(&self, now: u64, lease: u64) -> Vec<Write> {
         match self {
             Work::Turn(TurnRequest { user, session, .. }) => match session {
                 SessionTarget::New { id } | SessionTarget::Either { id } => {
-                    session_index::touch(user, id, now, true)
+                    session_index::touch(user, id, now, lease, true)
                 }
-                SessionTarget::Existing { id } => session_index::touch(user, id, now, false),
-                SessionTarget::Detached { id, .. } => session_index::touch_detached(user, id, now),
+                SessionTarget::Existing { id } => session_index::touch(user, id, now, lease, false),
+                SessionTarget::Detached { id, .. } => session_index::touch_detached(user, id, now, lease),
             },
-            Work::Undo(UndoRequest { user, session, .. }) => session_index::touch(user, session, now, false),
+            Work::Undo(UndoRequest { user, session, .. }) => {
+                session_index::touch(user, session, now, lease, false)
+            }
             Work::Attach { .. } => Vec::new(),
         }
     }
@@ -212,7 +229,8 @@ pub async fn admit<P: Platform>(
     work: Work,
 ) -> Result<Admitted<P>, Problem> {
     let admitted = admit_counted(exchange, files, work).await?;
-    let writes = admitted.work.writes(exchange.platform.environment().now());
+    let lease = admitted.configured.lease();
+    let writes = admitted.work.writes(exchange.platform.environment().now(), lease);
     match exchange.count(caller, writes, Vec::new()).await {
         Ok(_) => Ok(admitted),
         Err(problem) => {

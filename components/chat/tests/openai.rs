@@ -331,7 +331,10 @@ fn a_model_that_fails_before_it_speaks_is_an_error_also_when_streaming() {
                 (status, &json!(code)),
                 "{kind:?}"
             );
-            assert_eq!(reply.header("retry-after"), "4");
+            // Only where coming again helps; and clients that would do so by themselves are told not to.
+            let lasts = kind == ModelErrorKind::ContextTooLong;
+            assert_eq!(reply.header("retry-after"), if lasts { "" } else { "4" });
+            assert_eq!(reply.header("x-should-retry"), if lasts { "false" } else { "" });
         }
     }
 }

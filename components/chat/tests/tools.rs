@@ -78,13 +78,13 @@ fn a_call_carries_its_key_and_its_last_moment() {
 }
 
 #[test]
-fn a_call_that_came_too_late_was_not_run() {
+fn a_call_that_came_too_late_was_not_run_and_is_told_from_others() {
     let world = World::new();
     let late = json!({"error": {"code": 40_800, "message": "The call came too late."}});
     answers(&world, late);
     let refused = world.run(Servers::new(&world).call("bank", &caller(), invocation(1)));
     assert!(
-        matches!(&refused, Err(ToolError::NotRun(reason)) if reason.contains("too late")),
+        matches!(&refused, Err(ToolError::TooLate(reason)) if reason.contains("too late")),
         "{refused:?}"
     );
 }

@@ -298,7 +298,14 @@ fn a_model_that_fails_is_a_failed_turn_with_a_status_that_says_why() {
             "{kind:?} {turn}"
         );
         assert_eq!(turn["error"]["message"], "the provider said no");
-        assert_eq!(reply.header("retry-after"), "3");
+        // Only where coming again helps.
+        let retryable = turn["error"]["retryable"].as_bool().unwrap();
+        assert_eq!(
+            reply.header("retry-after"),
+            if retryable { "3" } else { "" },
+            "{kind:?}"
+        );
+        assert_eq!(turn["error"].get("retry_after").is_some(), retryable, "{kind:?}");
         let session = turn["session"].as_str().unwrap();
         let read = world.get(&format!("/v1/sessions/{session}")).json();
         assert_eq!(
@@ -306,6 +313,64 @@ fn a_model_that_fails_is_a_failed_turn_with_a_status_that_says_why() {
             (&"hi".into(), &"failed".into())
         );
     }
+}
+
+#[test]
+fn a_turn_that_is_given_up_asks_nobody_to_come_again() {
+    let mut world = World::new();
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k")];
+    // Its instances die one after the other, without having come any further.
+    for _ in 0..6 {
+        world.model.say(&["never"]);
+        world.model.gate.close();
+        let streaming = [headers[0], headers[1], ("accept", "text/event-stream")];
+        drop(world.begin(with("POST", NEW, HI, &streaming)));
+        world.settle();
+        world = world.restarted();
+        world.pass(60_000);
+    }
+    for _ in 0..2 {
+        let reply = world.ask(with("POST", NEW, HI, &headers));
+        let turn = reply.json();
+        assert_eq!(
+            (
+                reply.status.as_u16(),
+                &turn["error"]["kind"],
+                &turn["error"]["retryable"]
+            ),
+            (500, &"interrupted".into(), &false.into()),
+            "{turn}"
+        );
+        assert_eq!(reply.header("retry-after"), "");
+        assert_eq!(turn["error"].get("retry_after"), None);
+    }
+}
+
+#[test]
+fn a_failure_that_the_session_went_on_after_asks_nobody_to_come_again() {
+    let world = World::new();
+    world.model.say(&["Hello."]);
+    let session = world.post(NEW, HI).json()["session"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sessions/{session}/turns");
+    let ask = |key: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        world.ask(with("POST", &path, HI, &headers))
+    };
+    world.model.fail(ModelErrorKind::RateLimited, Some(2_500));
+    let limited = ask("k");
+    assert_eq!(
+        (limited.status.as_u16(), limited.header("retry-after")),
+        (429, "3")
+    );
+    world.model.say(&["On we go."]);
+    assert_eq!(ask("l").status, 200);
+    let again = ask("k");
+    assert_eq!((again.status.as_u16(), again.header("retry-after")), (502, ""));
+    let error = &again.json()["error"];
+    assert_eq!(
+        (&error["kind"], &error["retryable"], error.get("retry_after")),
+        (&"rate_limited".into(), &false.into(), None)
+    );
 }
 
 #[test]

@@ -27,10 +27,6 @@ use std::cell::{Cell, RefCell};
 /// How often an admission is tried when the store does not answer, or when what stood in its way is gone.
 const TRIES: u32 = 3;
 
-/// For how long an entry in the register is certainly there, in milliseconds: less than the time after which it is
-/// looked at.
-pub(crate) const ENTERED: u64 = 4_000;
-
 /// How long what belongs to a turn that has not ended is kept, in milliseconds: until it ends, with a lot to
 /// spare.
 pub(crate) const UNENDED_TTL: u64 = 24 * 60 * 60 * 1000;
@@ -218,11 +214,12 @@ impl<S: Store, E: Environment> Application<'_, S, E> {
     /// Enters the conversation into the register once more; `now` by the store's clock.
     async fn enter(&self, now: u64) -> Result<(), TurnError> {
         let Address { user, session, .. } = self.address;
-        let enter = register::enter(user, session, now.max(self.environment.now()));
+        let lease = self.settings.lease;
+        let enter = register::enter(user, session, now.max(self.environment.now()), lease);
         self.store
             .commit(&scope::shard(user), vec![enter], Vec::new())
             .await?;
-        self.entered.set(now.saturating_add(ENTERED));
+        self.entered.set(now.saturating_add(register::certain(lease)));
         Ok(())
     }
 

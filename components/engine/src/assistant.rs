@@ -47,6 +47,7 @@
 //! [[tools]]
 //! url = "https://mcp.example.com/mcp"   # an MCP server elsewhere
 //! forward_user = true                   # tell it who is asking; default false
+//! timeout = "60s"                       # its tools may take so long; then they count as not answering
 //! ```
 //!
 //! Which calls are risky is decided by what their tools say of themselves: a tool that may destroy or overwrite
@@ -176,6 +177,9 @@ pub struct ToolSource {
     pub external: bool,
     /// Whether the server is told who is asking. Always so for components of this application.
     pub forward_user: bool,
+    /// How long a call of one of its tools may take, in milliseconds; none leaves it to the turn's lease and to the
+    /// server.
+    pub timeout: Option<u64>,
     /// Only these tools; empty means all.
     pub include: Vec<String>,
     /// Not these tools.

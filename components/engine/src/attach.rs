@@ -21,6 +21,7 @@ use crate::turn::{Turn, TurnError};
 use crate::working::Work;
 use anyturn_state::Store;
 use hearing::Hearing;
+use past::Ended;
 use std::cell::Cell;
 use std::pin::pin;
 
@@ -121,8 +122,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                     .await?
             } else {
                 match self.ended(address, &state, &mut hearing, listener).await? {
-                    Some(turn) => return Ok(turn),
-                    None => self.resume(address, turn, assistants).await?,
+                    Ended::Over(turn) => return Ok(*turn),
+                    Ended::GoesOn => self.resume(address, turn, assistants).await?,
+                    Ended::Again => continue,
                 }
             };
             let Resumption::Ready(ready) = resumption else {

@@ -1,8 +1,9 @@
 //! The tools that an assistant has in one turn, by the names that the model knows them by.
 
-use crate::assistant::{Assistant, Rule, ToolSource};
+use crate::assistant::{Assistant, Gating, Rule, ToolSource};
 use crate::journal::{Failure, FailureKind};
-use crate::port::{Caller, ModelTool, ToolDefinition, Tools};
+use crate::port::{Caller, Effect, Inverse, ModelTool, ToolDefinition, Tools};
+use std::rc::Rc;
 
 /// The longest name of a tool that models take.
 const LONGEST_NAME: usize = 64;
@@ -25,8 +26,32 @@ pub(crate) struct Tool {
     /// What [`Tools`] is called with.
     pub server: String,
     pub definition: ToolDefinition,
-    /// Who decides on its calls.
-    pub rule: Rule,
+    /// Whether its server is a component of this application.
+    own: bool,
+    /// Which calls of its server somebody must decide on.
+    gating: Rc<Gating>,
+}
+
+impl Tool {
+    /// What a call of it may do as the inverse of another. Undoing is asked for by a person who has been told what
+    /// would happen, so it is not risky to take back what the undone call did and nothing else. That this is all a
+    /// call does is believed of components of this application; that it does more, of everybody.
+    pub(crate) fn effect_of(&self, inverse: &Inverse) -> Effect {
+        let effect = self.definition.effect;
+        let destructive = inverse
+            .destructive
+            .filter(|destructive| self.own || *destructive)
+            .unwrap_or(effect.destructive);
+        Effect {
+            destructive,
+            ..effect
+        }
+    }
+
+    /// Who decides on a call of it that may have this effect.
+    pub(crate) fn rule(&self, effect: Effect) -> Rule {
+        self.gating.rule(&self.definition.name, effect)
+    }
 }
 
 impl Catalog {
@@ -53,16 +78,17 @@ impl Catalog {
         });
         let lists = futures::future::try_join_all(lists).await?;
         for (source, offered) in lists {
+            let gating = Rc::new(source.gating.clone());
             for definition in offered {
-                let rule = source.gating.rule(&definition.name, definition.effect);
-                let wanted = wanted(source, &definition.name);
-                catalog.add(&source.server, definition, rule, wanted);
+                catalog.add(source, definition, Rc::clone(&gating));
             }
         }
         Ok(catalog)
     }
 
-    fn add(&mut self, server: &str, definition: ToolDefinition, rule: Rule, wanted: bool) {
+    fn add(&mut self, source: &ToolSource, definition: ToolDefinition, gating: Rc<Gating>) {
+        let server = &source.server;
+        let wanted = wanted(source, &definition.name);
         let mut name = plain(&definition.name);
         if wanted && self.find(&name).is_some() {
             name = plain(&format!(
@@ -75,7 +101,8 @@ impl Catalog {
             name,
             server: server.to_owned(),
             definition,
-            rule,
+            own: !source.external,
+            gating,
         };
         if !wanted {
             self.hidden.push(tool);

@@ -1,7 +1,7 @@
 //! The engine: from a request to a turn that is in the journal.
 
 use crate::address::Address;
-use crate::admission::{Admitted, Application, Decision, ENTERED, holding};
+use crate::admission::{Admitted, Application, Decision, holding};
 use crate::assistant::{Assistant, Assistants, OnBusy};
 use crate::attach::Listener;
 use crate::catalog::Catalog;
@@ -12,6 +12,7 @@ use crate::id;
 use crate::journal::writer::Writer;
 use crate::journal::{Key, TurnStarted};
 use crate::port::{Caller, Environment, Model, Part, Role, Sink, Tools};
+use crate::register;
 use crate::run::refuse;
 use crate::scope;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest};
@@ -78,6 +79,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             environment,
             settings,
         }
+    }
+
+    /// The times that it keeps to.
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// The id for a new session; the same for every try of a request with an idempotency key.
@@ -313,7 +319,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             scope: &address.scope,
             address,
             // The front has done so just now.
-            entered: Cell::new(self.environment.now().saturating_add(ENTERED)),
+            entered: Cell::new(
+                self.environment
+                    .now()
+                    .saturating_add(register::certain(self.settings.lease)),
+            ),
             nonce: id::new("run", self.environment.random()),
             started,
             expected,

@@ -12,6 +12,7 @@ mod answering;
 mod approvals;
 pub(crate) mod canonical;
 mod deciding;
+mod expiry;
 mod opening;
 mod taking;
 

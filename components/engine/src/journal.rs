@@ -157,6 +157,9 @@ pub(crate) struct ToUndo {
     /// Those of them, by number, that are not called: they were before, or may have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settled: Vec<u32>,
+    /// Those of the latter that may have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<u32>,
 }
 
 /// An idempotency key as it is stored.
@@ -350,7 +353,7 @@ impl From<ModelError> for Failure {
             kind,
             message: error.message,
             retryable,
-            retry_after: error.retry_after,
+            retry_after: error.retry_after.filter(|_| retryable),
         }
     }
 }

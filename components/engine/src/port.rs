@@ -372,6 +372,10 @@ pub struct Inverse {
     pub arguments: Value,
     /// What it does, for people: "Restore “buy milk”".
     pub title: String,
+    /// Whether this very call may destroy more than what the call has made that it undoes; none leaves it to what
+    /// the tool says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destructive: Option<bool>,
 }
 
 /// Why a tool could not be asked, or did not answer.
@@ -380,6 +384,9 @@ pub enum ToolError {
     /// It was certainly not run.
     #[error("{0}")]
     NotRun(String),
+    /// It came after its last moment ([`Invocation::not_after`]) and was certainly not run.
+    #[error("{0}")]
+    TooLate(String),
     /// It may have run.
     #[error("{0}")]
     Unknown(String),

@@ -9,9 +9,19 @@ use anyturn_state::{Member, Write};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Milliseconds after which an entered conversation is looked at: longer than a lease that is not renewed, so
-/// that a turn which lives is rarely looked at in vain.
-const LOOK_AFTER: u64 = 6_000;
+/// Milliseconds after which an entered conversation is looked at, at the earliest: until its turn is admitted the
+/// entry must not be dropped as one of a conversation in which nothing is left to do.
+const EARLIEST: u64 = 3_500;
+
+/// And at the latest: whatever the lease, what waits in a conversation should not wait for long.
+const LATEST: u64 = 6_000;
+
+/// Milliseconds for which a lease that is not renewed is over when its conversation is looked at, so that a turn
+/// which lives is rarely looked at in vain.
+const AFTER_LEASE: u64 = 1_000;
+
+/// Milliseconds by which the clocks of instances may differ.
+const SKEW: u64 = 2_000;
 
 /// How many scores there are in a millisecond.
 const SPREAD: u64 = 1000;
@@ -42,8 +52,19 @@ pub(crate) fn due_by(milliseconds: u64) -> i64 {
     score(milliseconds.saturating_mul(SPREAD).saturating_add(SPREAD - 1))
 }
 
-/// The write that enters a conversation `now`.
-pub(crate) fn enter(user: &str, session: &str, now: u64) -> Write {
+/// Milliseconds after which a conversation is looked at whose turns have leases of `lease` milliseconds: within four
+/// seconds of the lease's end, or while the lease is held, which tells when to come again.
+fn look_after(lease: u64) -> u64 {
+    lease.saturating_add(AFTER_LEASE).clamp(EARLIEST, LATEST)
+}
+
+/// For how many milliseconds an entry is certainly in the register: less than the time after which it is looked at.
+pub(crate) fn certain(lease: u64) -> u64 {
+    look_after(lease) - SKEW
+}
+
+/// The write that enters a conversation `now`, whose turns have leases of `lease` milliseconds.
+pub(crate) fn enter(user: &str, session: &str, now: u64, lease: u64) -> Write {
     let member = scope::running_member(user, session);
     let plain = member.split_once('/') == Some((user, session));
     let named = || Named {
@@ -52,7 +73,7 @@ pub(crate) fn enter(user: &str, session: &str, now: u64) -> Write {
     };
     Write::IndexPut {
         index: scope::RUNNING.to_owned(),
-        score: due(&member, now.saturating_add(LOOK_AFTER)),
+        score: due(&member, now.saturating_add(look_after(lease))),
         member,
         value: if plain {
             Vec::new()
@@ -82,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_entry_names_its_conversation(user in ".{0,250}", session in ".{0,250}") {
-            let Write::IndexPut { member, score, value, .. } = enter(&user, &session, 7) else { panic!() };
+            let Write::IndexPut { member, score, value, .. } = enter(&user, &session, 7, 5_000) else { panic!() };
             prop_assert!(value.len() <= 4096);
             prop_assert_eq!(conversation(&Member { member, score, value }), Some((user, session)));
         }

@@ -18,7 +18,7 @@ use crate::assistant::Assistant;
 use crate::conversation::{Conversation, Progress, Window};
 use crate::event::log::Told;
 use crate::event::{EventKind, ToolStarted, TurnStarted};
-use crate::journal::writer::{WriteError, Writer};
+use crate::journal::writer::{Lease, WriteError, Writer};
 use crate::journal::{Entry, Failure, FailureKind, ModelCalled, Record, ToolFinished, VERSION};
 use crate::port::{Caller, Environment, Message};
 use crate::time::Timestamp;
@@ -239,10 +239,15 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
 
     /// Stops if the turn was told to.
     pub(crate) fn go_on(&self) -> Result<(), Stop> {
-        if self.writer.stop.is_given() {
+        if self.is_stopped() {
             return Err(Stop::Stopped { text: String::new() });
         }
         Ok(())
+    }
+
+    /// Whether the turn was told to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.writer.stop.is_given()
     }
 
     /// Waits until the turn is told to stop.
@@ -255,8 +260,8 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         Ok(self.writer.deadline().await?)
     }
 
-    /// How long the lease lasts from its renewal on, in milliseconds.
-    pub(crate) fn lease(&self) -> u64 {
+    /// How long the turn is this instance's.
+    pub(crate) fn lease(&self) -> &Lease {
         self.writer.lease()
     }
 

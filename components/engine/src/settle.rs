@@ -168,7 +168,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     ) -> Result<Resumption, TurnError> {
         let loaded = self.load(address).await?;
         let waiting = loaded.conversation.waiting().find(|waiting| waiting.turn == turn);
-        if let Some(waiting) = waiting.filter(|waiting| waiting.is_due(self.environment.now())) {
+        if let Some(waiting) = waiting
+            && self.is_due(&address.scope, waiting).await?
+        {
             return self.expire(address, &loaded, waiting, assistants).await;
         }
         let Some(current) = loaded.conversation.current.as_ref() else {

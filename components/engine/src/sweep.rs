@@ -21,7 +21,7 @@ const MOST: u32 = 100;
 /// Milliseconds after a lease's end, as it is now, at which a conversation is looked at again.
 const AFTER_LEASE: u64 = 200;
 
-/// Milliseconds after which a conversation is looked at again that could not be seen to.
+/// Milliseconds after which a conversation is looked at again that could not be seen to, at the latest.
 const AGAIN: u64 = 5_000;
 
 /// What a sweep met.
@@ -119,7 +119,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 // Nobody else needs to look while this instance is at it.
                 Look::Left(address) => {
                     left.push(address);
-                    AGAIN
+                    AGAIN.min(self.settings.lease.saturating_add(AFTER_LEASE))
                 }
             };
             writes.push(later(member, now.saturating_add(again)));

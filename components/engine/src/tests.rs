@@ -13,6 +13,8 @@ mod model;
 mod older;
 mod recording;
 mod sessions;
+mod sizes;
+mod slow_tools;
 mod stopping;
 mod survival;
 mod sweeping;

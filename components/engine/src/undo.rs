@@ -2,8 +2,9 @@
 //!
 //! A result may carry its inverse calls. For a while after it (`Settings::undo`) the user of the conversation
 //! can have them made: by a request, or by saying "undo". Undoing is a turn of its own in the journal, without a
-//! model: each inverse is a step with an idempotency key of its own, gated where its tool is risky, and audited.
-//! Undoing the same call again gives the same answer.
+//! model: each inverse is a step with an idempotency key of its own, gated where it is risky, and audited. Undoing
+//! the same call again gives the same answer, unless something of it is left to be undone: then that is tried again,
+//! by the same keys.
 
 mod undoing;
 
@@ -49,12 +50,10 @@ pub struct UndoReport {
 impl UndoReport {
     /// The report in words.
     pub(crate) fn text(&self) -> String {
-        let line = |item: &UndoItem| {
-            if item.undone {
-                item.text.clone()
-            } else {
-                format!("Not undone: {}. {}", item.title, item.text)
-            }
+        let line = |item: &UndoItem| match (item.undone, item.earlier) {
+            (true, false) => item.text.clone(),
+            (true, true) => format!("Undone before: {}.", item.title),
+            (false, _) => format!("Not undone: {}. {}", item.title, item.text),
         };
         self.items.iter().map(line).collect::<Vec<_>>().join("\n\n")
     }
@@ -67,6 +66,9 @@ pub struct UndoItem {
     pub title: String,
     /// Whether it did.
     pub undone: bool,
+    /// Whether it did, or may have done, when the call was undone before; it was not tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier: bool,
     /// What the tool answered, or why it is not undone.
     pub text: String,
 }

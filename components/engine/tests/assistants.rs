@@ -101,6 +101,7 @@ fn the_documented_example_means_what_it_says() {
                 server: "tasks".into(),
                 external: false,
                 forward_user: true,
+                timeout: None,
                 include: Vec::new(),
                 exclude: vec!["purge_tasks".into()],
                 gating: Gating {
@@ -117,6 +118,7 @@ fn the_documented_example_means_what_it_says() {
                 server: "https://mcp.example.com/mcp".into(),
                 external: true,
                 forward_user: true,
+                timeout: Some(60_000),
                 include: Vec::new(),
                 exclude: Vec::new(),
                 gating: Gating::default(),

@@ -257,6 +257,10 @@ pub struct Inverse {
     pub arguments: Value,
     /// What it does, for people: "Restore “buy milk”".
     pub title: String,
+    /// Whether this very call may destroy more than what the call has made that it undoes. What is missing is left to
+    /// the tool's own [`Annotations`].
+    #[serde(default, rename = "destructiveHint", skip_serializing_if = "Option::is_none")]
+    pub destructive: Option<bool>,
 }
 
 /// A piece of a result.

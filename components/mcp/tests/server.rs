@@ -110,7 +110,7 @@ fn the_stateless_revision_calls_a_tool_in_one_post() {
             "isError": false,
             "_meta": {
                 "io.modelcontextprotocol/serverInfo": {"name": "echo", "title": "Echo", "version": "1.2.3"},
-                "anyturn.dev/inverse": {"tool": "unsay", "arguments": {"all": true}, "title": "Take it back"},
+                "anyturn.dev/inverse": {"tool": "unsay", "arguments": {"all": true}, "title": "Take it back", "destructiveHint": false},
             },
         })
     );

@@ -50,6 +50,7 @@ impl Reply {
                 tool: tool.to_owned(),
                 arguments,
                 title: title.into(),
+                destructive: None,
             }),
             ..self
         }
@@ -62,7 +63,19 @@ impl Reply {
             tool: tool.to_owned(),
             arguments,
             title: title.into(),
+            destructive: None,
         });
+        self
+    }
+
+    /// Says of the inverses named so far that each takes back what this call did and nothing else: whoever wants it
+    /// undone need not be asked once more, although the same tool may destroy other things in other calls. "Delete
+    /// the task that was just added", not "delete all tasks of today".
+    #[must_use]
+    pub fn undone_without_asking(mut self) -> Reply {
+        for inverse in self.inverse.iter_mut().chain(&mut self.inverses) {
+            inverse.destructive = Some(false);
+        }
         self
     }
 }

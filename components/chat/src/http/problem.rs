@@ -79,8 +79,10 @@ pub enum Kind {
     ToolUnavailable,
     /// A tool's answer is larger than is passed on.
     ToolAnswerTooLarge,
-    /// The instance that ran the turn died.
+    /// The instance that ran the turn died; the turn can be gone on with.
     TurnInterrupted,
+    /// The instances that ran the turn died, and nobody goes on with it.
+    TurnGivenUp,
     /// Something that must not happen.
     Internal,
 }
@@ -187,6 +189,7 @@ impl Kind {
                 "The turn was interrupted",
                 S::SERVICE_UNAVAILABLE,
             ),
+            Kind::TurnGivenUp => ("turn-given-up", "The turn was given up", S::INTERNAL_SERVER_ERROR),
             Kind::Internal => ("internal", "Something went wrong here", S::INTERNAL_SERVER_ERROR),
         }
     }

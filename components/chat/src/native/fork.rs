@@ -68,7 +68,8 @@ pub async fn fork<P: Platform>(
     let fork_key = key.as_ref().map(|key| format!("fork {session} {key}"));
     let fork = engine.new_session_id(caller.user(), fork_key.as_deref());
     let now = exchange.platform.environment().now();
-    let listed = session_index::touch(caller.user(), &fork, now, true);
+    let lease = turns::settings(exchange).await?.lease;
+    let listed = session_index::touch(caller.user(), &fork, now, lease, true);
     exchange.count(caller, listed, Vec::new()).await?;
     let request = ForkRequest {
         user: caller.user().to_owned(),

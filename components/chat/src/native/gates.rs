@@ -164,7 +164,8 @@ async fn answer<P: Platform>(
     let configured = Configured::read(exchange, Files::new(exchange.platform)).await?;
     let Place { owner, session, gate } = place;
     // The turn may go on now, and is to be looked at should this instance die.
-    let used = session_index::touch(&owner, &session, exchange.platform.environment().now(), false);
+    let now = exchange.platform.environment().now();
+    let used = session_index::touch(&owner, &session, now, configured.lease(), false);
     let (mine, theirs) = if owner == caller.user() {
         (used, Vec::new())
     } else {

@@ -152,7 +152,7 @@ pub fn idempotency_key<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Option
 /// A turn that has ended, with the status of how it did.
 fn json(turn: &Turn) -> Response {
     let status = match (turn.state, &turn.error) {
-        (TurnState::Failed, Some(failure)) => failure_kind(failure.kind).status(),
+        (TurnState::Failed, Some(failure)) => failure_kind(failure).status(),
         _ => StatusCode::OK,
     };
     let mut response = respond::json(status, turn);
@@ -171,19 +171,22 @@ pub fn put_names(response: &mut Response, session: &str, turn: &str) {
     respond::put_text(response, "anyturn-turn", turn);
 }
 
-/// What kind of problem a turn's failure is.
+/// What kind of problem a turn's failure is. Its status asks to come again only where that can help: where the same
+/// idempotency key goes on with the turn.
 #[must_use]
-pub fn failure_kind(kind: FailureKind) -> Kind {
-    match kind {
-        FailureKind::RateLimited => Kind::ModelRateLimited,
+pub fn failure_kind(failure: &Failure) -> Kind {
+    match failure.kind {
+        FailureKind::RateLimited if failure.retryable => Kind::ModelRateLimited,
+        FailureKind::Interrupted if failure.retryable => Kind::TurnInterrupted,
+        FailureKind::Interrupted => Kind::TurnGivenUp,
         FailureKind::Timeout => Kind::ModelTimeout,
         FailureKind::ContextTooLong | FailureKind::ContentRefused | FailureKind::TooLarge => {
             Kind::InvalidMessage
         }
         FailureKind::ToolsUnavailable => Kind::ToolUnavailable,
-        FailureKind::Interrupted => Kind::TurnInterrupted,
         FailureKind::Expired => Kind::GateExpired,
-        FailureKind::InvalidRequest
+        FailureKind::RateLimited
+        | FailureKind::InvalidRequest
         | FailureKind::Unauthorized
         | FailureKind::UnknownModel
         | FailureKind::Unavailable
@@ -192,9 +195,12 @@ pub fn failure_kind(kind: FailureKind) -> Kind {
     }
 }
 
-/// When trying again makes sense.
+/// When trying again makes sense; none if it does not, or nobody knows.
 #[must_use]
 pub fn retry_after(failure: &Failure) -> Option<String> {
+    if !failure.retryable {
+        return None;
+    }
     match (failure.retry_after, failure.kind) {
         (Some(milliseconds), _) => Some(seconds(milliseconds)),
         (None, FailureKind::RateLimited | FailureKind::Interrupted) => Some(seconds(1000)),

@@ -1,11 +1,14 @@
 //! Errors in OpenAI's shape, so that a client's own exceptions and retries work.
 
 use anyturn_engine::Turn;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::http::{Kind, Problem, Response, respond};
 use crate::native::turns::{failure_kind, retry_after};
+
+/// Tells OpenAI's clients whether to send the request again by themselves, whatever the status.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The body of an error.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -68,15 +71,21 @@ pub fn failed(turn: &Turn) -> Problem {
     let Some(failure) = &turn.error else {
         return Problem::new(Kind::ModelFailed, "The turn failed.");
     };
-    let problem = Problem::new(failure_kind(failure.kind), failure.message.as_str());
+    let problem = Problem::new(failure_kind(failure), failure.message.as_str());
     let problem = match failure.kind {
         anyturn_engine::FailureKind::ContextTooLong => problem.with("code", "context_length_exceeded"),
         anyturn_engine::FailureKind::ContentRefused => problem.with("code", "content_filter"),
         _ => problem,
     };
-    match retry_after(failure) {
+    let problem = match retry_after(failure) {
         Some(after) => problem.header(header::RETRY_AFTER, after),
         None => problem,
+    };
+    if failure.retryable {
+        problem
+    } else {
+        // OpenAI's clients send a request again that failed at the server, unless they are told not to.
+        problem.header(SHOULD_RETRY, "false")
     }
 }
 
@@ -155,6 +164,7 @@ fn describe(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
         Kind::ToolUnavailable => (status, SERVER, Some("tool_unavailable")),
         Kind::ToolAnswerTooLarge => (status, SERVER, Some("tool_answer_too_large")),
         Kind::TurnInterrupted => (status, SERVER, Some("turn_interrupted")),
+        Kind::TurnGivenUp => (status, SERVER, Some("turn_given_up")),
         Kind::Internal => (status, SERVER, None),
     }
 }
@@ -192,5 +202,36 @@ mod tests {
         assert_eq!(body.error.param.as_deref(), Some("model"));
         let (_, body) = super::body(&Problem::at("/messages/2", "Missing field `role`."));
         assert_eq!(body.error.param.as_deref(), Some("messages[2].role"));
+    }
+
+    #[test]
+    fn a_turn_that_is_given_up_is_not_to_be_sent_again() {
+        let turn = |retryable: bool| {
+            let turn = serde_json::json!({
+                "session": "s", "turn": "t", "assistant": "a", "state": "failed", "tool_calls": [], "model": "",
+                "message": {"role": "assistant", "content": ""},
+                "usage": {"input_tokens": 0, "output_tokens": 0}, "created_at": "2026-11-20T06:57:10.376Z",
+                "error": {"kind": "interrupted", "message": "given up", "retryable": retryable},
+            });
+            serde_json::from_value::<Turn>(turn).unwrap()
+        };
+        let headers = |retryable: bool| {
+            let response = response(&failed(&turn(retryable)));
+            let header = |name| {
+                response
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap().to_owned())
+            };
+            (
+                response.status().as_u16(),
+                header("retry-after"),
+                header("x-should-retry"),
+            )
+        };
+        assert_eq!(headers(false), (500, None, Some("false".to_owned())));
+        assert_eq!(headers(true), (503, Some("1".to_owned()), None));
+        let (_, body) = body(&failed(&turn(false)));
+        assert_eq!(body.error.code, Some("turn_given_up"));
     }
 }

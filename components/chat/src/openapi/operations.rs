@@ -40,26 +40,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
         );
         put(&mut operation, "requestBody", body(schemas.read::<TurnBody>()));
         put(&mut operation, "description", TURN.into());
-        for (status, reason) in [
-            (
-                "422",
-                "Invalid, or the turn failed because the model refuses the conversation.",
-            ),
-            (
-                "429",
-                "Too many requests, or the turn failed because the model is over its limit.",
-            ),
-            ("502", "The turn failed because the model or a tool server did."),
-            ("504", "The turn failed because the model did not answer in time."),
-        ] {
-            let failed = schemas.written::<shapes::Turn>();
-            let content = json!({"application/json": {"schema": failed}, "application/problem+json": {"schema": make.problem}});
-            put_answer(
-                &mut operation,
-                status,
-                json!({"description": reason, "content": content}),
-            );
-        }
+        failed_turns(make, &mut operation, schemas);
         json!({"post": operation})
     };
     let assistant = path_parameter("assistant", "The assistant's name.");
@@ -288,6 +269,38 @@ fn ok(description: &str, schema: Value) -> (&'static str, Value) {
         "200",
         json!({"description": description, "content": {"application/json": {"schema": schema}}}),
     )
+}
+
+/// The answers of an operation whose turn failed: the turn itself, with a status that says why.
+fn failed_turns(make: &Maker, operation: &mut Value, schemas: &mut Schemas) {
+    for (status, reason) in [
+        (
+            "409",
+            "It does not fit how things are by now, or the turn failed because nobody decided in time.",
+        ),
+        (
+            "422",
+            "Invalid, or the turn failed because the model refuses the conversation.",
+        ),
+        (
+            "429",
+            "Too many requests, or the turn failed because the model is over its limit.",
+        ),
+        (
+            "500",
+            "An assistant's file or a variable is wrong, or the turn was given up: its instances died again and again.",
+        ),
+        ("502", "The turn failed because the model or a tool server did."),
+        ("504", "The turn failed because the model did not answer in time."),
+    ] {
+        let failed = schemas.written::<shapes::Turn>();
+        let content = json!({"application/json": {"schema": failed}, "application/problem+json": {"schema": make.problem}});
+        put_answer(
+            operation,
+            status,
+            json!({"description": reason, "content": content}),
+        );
+    }
 }
 
 fn turn_answer(schemas: &mut Schemas) -> (&'static str, Value) {

@@ -9,6 +9,7 @@
 use super::Agent;
 use super::plan::Plan;
 use crate::event::ToolStarted;
+use crate::journal::writer::Longer;
 use crate::journal::{CallOutcome, Record, ToolFinished, ToolIntended};
 use crate::port::{
     Caller, Checked, EffectClass, Environment, Invocation, Model, ToolCall, ToolError, ToolOutcome, Tools,
@@ -17,6 +18,7 @@ use crate::run::Stop;
 use anyturn_state::Store;
 use futures::future::{Either, select};
 use serde_json::Value;
+use std::future::Future;
 use std::pin::pin;
 
 /// How often a call that may be repeated is made when the tool does not answer.
@@ -24,6 +26,13 @@ const TRIES: u32 = 3;
 
 /// Milliseconds before a call is repeated.
 const PAUSE: u64 = 100;
+
+/// How often a call is made again, with a longer lease each time, that took longer than the one it had.
+const LATE_TRIES: u32 = 3;
+
+/// The longest lease that a call may need, in milliseconds: so long may pass before another instance goes on with
+/// the turn should this one die meanwhile.
+const LONGEST_LEASE: u64 = 10 * 60 * 1000;
 
 /// Milliseconds that a call which may change something gets to tell its outcome when the turn is stopped.
 const PATIENCE: u64 = 5_000;
@@ -83,7 +92,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         } = prepared;
         let (title, server) = match &plan {
             Plan::Make(intended) => (intended.title.clone(), intended.server.clone()),
-            Plan::Refuse(_) | Plan::Wait => (call.name.clone(), String::new()),
+            Plan::Refuse(_) | Plan::Wait => {
+                let gated = self.run.progress(|progress| progress.gate_of(&call.id).cloned());
+                gated.map_or((call.name.clone(), String::new()), |gated| {
+                    (gated.opened.title, gated.opened.server)
+                })
+            }
         };
         self.run.tell_started(ToolStarted {
             id: call.id.clone(),
@@ -109,6 +123,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             }
             Plan::Make(intended) => {
                 let key = format!("{}/{step}", self.run.turn());
+                let _longer = self.longer(&intended.server);
                 let action = async || Ok(finished(self.call(&intended, key, earlier).await?));
                 self.run.step(&step, action).await?;
             }
@@ -143,7 +158,44 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         }
     }
 
+    /// The time that calls of a server's tools may take, in milliseconds; none if nobody has said.
+    fn timeout(&self, server: &str) -> Option<u64> {
+        let mut sources = self.run.assistant.tools.iter();
+        sources
+            .find(|source| source.server == server)
+            .and_then(|source| source.timeout)
+    }
+
+    /// Asks for a lease that lasts until a call of a server's tool has had its time. Said before the intention is
+    /// written, it costs no write of its own.
+    pub(super) fn longer(&self, server: &str) -> Option<Longer<'_>> {
+        let lease = self.run.lease();
+        let timeout = self.timeout(server)?;
+        Some(lease.longer(timeout.saturating_add(lease.usual()).min(LONGEST_LEASE)))
+    }
+
+    /// What a call comes to, or that it has had its time.
+    async fn in_time(
+        &self,
+        timeout: Option<u64>,
+        call: impl Future<Output = Result<ToolOutcome, ToolError>>,
+    ) -> Result<ToolOutcome, ToolError> {
+        let Some(timeout) = timeout else {
+            return call.await;
+        };
+        match select(pin!(call), pin!(self.environment.sleep(timeout))).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                let seconds = timeout.div_ceil(1000);
+                Err(ToolError::Unknown(format!(
+                    "it did not answer within {seconds} s"
+                )))
+            }
+        }
+    }
+
     async fn make(&self, intended: &ToolIntended, key: String, earlier: bool) -> Result<CallOutcome, Stop> {
+        let timeout = self.timeout(&intended.server);
         let caller = self.catalog.caller(&intended.server, &self.run.caller);
         let mut invocation = Invocation {
             tool: intended.tool.clone(),
@@ -154,20 +206,31 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         // Whether a call before the present one may have taken effect.
         let mut before = earlier;
         let mut tries = 0;
+        let mut late = 0;
+        // What the call needs, once it has turned out to need more than it had.
+        let mut longer = None;
         loop {
             tries += 1;
             if before && let Some(outcome) = self.settle(intended, &caller, &invocation).await {
                 return Ok(outcome);
             }
             invocation.not_after = self.run.deadline().await?;
-            let began = self.environment.now();
-            let reason = match self
-                .tools
-                .call(&intended.server, &caller, invocation.clone())
-                .await
-            {
+            let (began, lease) = (self.environment.now(), self.run.lease().granted());
+            let call = self.tools.call(&intended.server, &caller, invocation.clone());
+            let reason = match self.in_time(timeout, call).await {
                 Ok(outcome) => return Ok(CallOutcome::Answered(self.cut(outcome))),
-                Err(ToolError::NotRun(reason)) => {
+                // Nothing has happened, and the turn is still this instance's, or the next deadline says otherwise:
+                // the tool gets more time.
+                Err(ToolError::TooLate(_))
+                    if late < LATE_TRIES && lease < LONGEST_LEASE && !self.run.is_stopped() =>
+                {
+                    late += 1;
+                    tries -= 1;
+                    let twice = lease.saturating_mul(2).min(LONGEST_LEASE);
+                    longer.replace(self.run.lease().longer(twice));
+                    continue;
+                }
+                Err(ToolError::NotRun(reason) | ToolError::TooLate(reason)) => {
                     // Not run this time; an earlier try may have been, unless it is known that it was not.
                     let harmless = matches!(intended.class, EffectClass::Read | EffectClass::Verifiable);
                     return Ok(if harmless || !before {
@@ -183,8 +246,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 // It may be under way still, and take effect right after a check has found nothing. The lease that
                 // it was made under cannot last longer than this from then on, so nor can the call's last moment.
                 let passed = self.environment.now().saturating_sub(began);
-                let left = self.run.lease().saturating_sub(passed);
-                self.environment.sleep(left).await;
+                self.environment.sleep(lease.saturating_sub(passed)).await;
             }
             match intended.class {
                 EffectClass::Read if tries >= TRIES => {
@@ -220,7 +282,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                     Ok(Checked::Happened(outcome)) => Some(CallOutcome::Answered(self.cut(outcome))),
                     Ok(Checked::NotHappened) => None,
                     Ok(Checked::Unknown) => Some(unknown("The tool cannot tell")),
-                    Err(ToolError::NotRun(reason) | ToolError::Unknown(reason)) => Some(unknown(&reason)),
+                    Err(
+                        ToolError::NotRun(reason) | ToolError::TooLate(reason) | ToolError::Unknown(reason),
+                    ) => Some(unknown(&reason)),
                 }
             }
         }

@@ -114,7 +114,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             name: &tool.name,
             effect: tool.definition.effect,
             reversible: tool.definition.reversible,
-            rule: self.run.rule(tool),
+            rule: self.run.rule(tool, tool.definition.effect),
             gate: id::new("gate", self.environment.random()),
             expires: self.expires(),
         }

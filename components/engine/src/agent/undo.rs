@@ -2,8 +2,9 @@
 //! what a person wants undone, which is then all that the turn does.
 //!
 //! Each inverse is a call in a step of its own, with an idempotency key of its own, which is the same whichever
-//! turn makes it: so it takes effect once. It is gated as any call of its tool is; where nobody can be asked, in a
-//! turn that was stopped for another message, a risky one is not made. The audit tells of each.
+//! turn makes it: so it takes effect once. It is gated as any call of its tool is, except that a component of this
+//! application can say of one that it only takes back what the undone call did. Where nobody can be asked, in a turn
+//! that was stopped for another message, a risky one is not made. The audit tells of each.
 
 use super::Agent;
 use super::plan::Plan;
@@ -86,8 +87,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 Rule::Confirm { allow_always: false },
             ),
             |tool| {
-                let definition = &tool.definition;
-                (definition.effect, definition.reversible, self.run.rule(tool))
+                let effect = tool.effect_of(inverse);
+                (effect, tool.definition.reversible, self.run.rule(tool, effect))
             },
         );
         let intended = ToolIntended {
@@ -184,6 +185,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 }
             }
             Plan::Make(intended) => {
+                let _longer = self.longer(&intended.server);
                 let action = async || finished(&intended, self.call(&intended, call.clone(), earlier).await?);
                 self.run.step(&step, action).await?;
             }

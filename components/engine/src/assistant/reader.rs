@@ -225,8 +225,21 @@ impl<'t> Table<'t> {
     ) -> Option<u64> {
         let convert = |value| {
             let right = || {
-                let days = longest / 86_400_000;
-                format!("must be a time of 1s to {days}d such as \"90s\", \"5m\", \"24h\" or \"7d\"")
+                let (most, unit) = UNITS
+                    .iter()
+                    .find(|(_, unit)| longest % unit == 0)
+                    .map_or((longest, "ms"), |(name, unit)| (longest / unit, *name));
+                let examples: Vec<String> = ["90s", "5m", "24h", "7d"]
+                    .iter()
+                    .filter(|example| milliseconds(example).is_some_and(|time| time <= longest))
+                    .map(|example| format!("\"{example}\""))
+                    .collect();
+                let examples = examples.join(", ");
+                let examples = match examples.rsplit_once(", ") {
+                    Some((others, last)) => format!("{others} or {last}"),
+                    None => examples,
+                };
+                format!("must be a time of 1s to {most}{unit} such as {examples}")
             };
             let DeValue::String(written) = value else {
                 return Err(format!("{}, not {}", right(), kind(&value)));
@@ -323,17 +336,14 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The units of times, the largest first, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+
 fn milliseconds(written: &str) -> Option<u64> {
     let unit_at = written.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = written.split_at_checked(unit_at)?;
-    let unit = match unit.trim() {
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit)
+    let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*unit)
 }
 
 fn listed(keys: &[&'static str]) -> String {

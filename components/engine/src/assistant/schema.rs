@@ -8,6 +8,9 @@ use crate::port::ModelOptions;
 use crate::session::index::LONGEST_TTL;
 use toml::de::DeTable;
 
+/// The longest time that a call of a tool may be given, in milliseconds: 5 minutes.
+const LONGEST_TIMEOUT: u64 = 5 * 60 * 1000;
+
 /// The placeholders of prompts.
 const PLACEHOLDERS: [&str; 4] = ["date", "weekday", "time", "timezone"];
 
@@ -301,6 +304,7 @@ fn tool_source(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Tool
     let server = table.text_at(findings, "server");
     let url = table.text_at(findings, "url");
     let forward = table.boolean(findings, "forward_user");
+    let timeout = table.duration(findings, "timeout", LONGEST_TIMEOUT);
     let include = table.texts(findings, "include");
     let exclude = table.texts(findings, "exclude");
     let gating = gating(&mut table, findings);
@@ -348,6 +352,7 @@ fn tool_source(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Tool
         server: server?,
         external,
         forward_user,
+        timeout,
         include,
         exclude,
         gating,

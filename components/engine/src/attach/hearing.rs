@@ -2,6 +2,7 @@
 
 use crate::event::log::{self, Entry};
 use crate::event::{Event, EventId, EventKind, Place, ToolStarted, TurnStarted};
+use crate::gate::GateState;
 use crate::journal::ReadError;
 use crate::port::Sink;
 use crate::run::ending;
@@ -71,6 +72,27 @@ impl<'a> Hearing<'a> {
             id,
             kind: ending(turn),
         });
+    }
+
+    /// Tells the end of a turn that waited when it was last told of: the conversation went on without it, and the
+    /// turn that did so wrote that into the journal, but not into this one's log. So what is told has ids that follow
+    /// from the log's last one, the same for every listener.
+    pub(super) fn overtaken(&mut self, turn: &Turn) {
+        let Some((epoch, last)) = self.end.as_ref().map(|end| end.id().place()) else {
+            return;
+        };
+        let decided = turn.gates.iter().filter(|gate| gate.state != GateState::Open);
+        let by_time =
+            decided.filter(|gate| gate.decided.as_ref().is_some_and(|decided| decided.by.is_none()));
+        let gates = by_time.map(|gate| EventKind::GateDecided(Box::new(gate.clone())));
+        for (n, kind) in (last.saturating_add(1)..).zip(gates.chain([ending(turn)])) {
+            let id = EventId {
+                turn: self.turn.to_owned(),
+                epoch: epoch.saturating_add(1),
+                n,
+            };
+            self.tell(Event { id, kind });
+        }
     }
 
     /// Tells a turn of which there is no log any more. Who has heard of it before is told what its text is by

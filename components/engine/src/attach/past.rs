@@ -6,12 +6,22 @@ use crate::address::Address;
 use crate::conversation::Progress;
 use crate::engine::Engine;
 use crate::event::log::Entry as Logged;
-use crate::journal::{Entry, Record};
+use crate::journal::{Entry, Failure, FailureKind, Record};
 use crate::loading::{self, Loaded, PAGE};
 use crate::port::{Environment, Model, Tools};
 use crate::settle::{State, head};
 use crate::turn::{Turn, TurnError, TurnState};
 use anyturn_state::{Position, Store};
+
+/// What there is of a turn that is not running and does not wait.
+pub(super) enum Ended {
+    /// Its end, which has been told.
+    Over(Box<Turn>),
+    /// It has not ended after all, or the listener wants it tried again, and that makes sense.
+    GoesOn,
+    /// More was logged of it; it is to be looked at once more.
+    Again,
+}
 
 /// How many pages of a conversation's journal are searched for a turn of which nothing else is known.
 const PAGES: u32 = 16;
@@ -30,7 +40,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             });
         }
         if let Some(found) = self.find(&address, &loaded, turn, None).await? {
-            return Ok(found.turn(session, head(&loaded)));
+            let report = found.turn(session, head(&loaded));
+            return Ok(if found.is_waiting() {
+                report.at(self.store_time(&address.scope).await?)
+            } else {
+                report
+            });
         }
         // Conversations may be kept for a shorter time than the events of their turns.
         let mut hearing = Hearing::new(turn, &crate::event::outbox::Nobody, None);
@@ -41,15 +56,14 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         }
     }
 
-    /// Tells the end of a turn that is not running and does not wait, and returns it; `None` if the listener
-    /// wants it tried again, and that makes sense.
+    /// Tells the end of a turn that is not running and does not wait, unless it is to be gone on with.
     pub(super) async fn ended(
         &self,
         address: &Address,
         state: &State,
         hearing: &mut Hearing<'_>,
         listener: Listener,
-    ) -> Result<Option<Turn>, TurnError> {
+    ) -> Result<Ended, TurnError> {
         let logged = match &hearing.end {
             Some(Logged::Event(event)) => event.kind.end().cloned(),
             Some(Logged::End(_)) | None => None,
@@ -59,29 +73,39 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let lasts = |turn: &&Turn| !retryable(turn) && turn.state != TurnState::Waiting;
         if let Some(turn) = logged.as_ref().filter(lasts) {
             hearing.conclude(turn);
-            return Ok(logged);
+            return Ok(Ended::Over(Box::new(turn.clone())));
         }
         let loaded = self.load(address).await?;
         let found = self
             .find(address, &loaded, hearing.turn(), listener.first)
             .await?;
         let turn = match (found, logged) {
-            (Some(found), _) if found.end.is_none() => {
-                // It began, or is tried again, since the state was read.
-                return Ok(None);
-            }
-            (Some(found), _) if listener.retry && found.can_go_on() => return Ok(None),
-            (Some(found), _) if found.is_due(self.environment.now()) => return Ok(None),
+            // It began, or is tried again, since the state was read.
+            (Some(found), _) if found.end.is_none() => return Ok(Ended::GoesOn),
+            (Some(found), _) if listener.retry && found.can_go_on() => return Ok(Ended::GoesOn),
+            (Some(found), _) if self.is_due(&address.scope, &found).await? => return Ok(Ended::GoesOn),
             (Some(found), _) => found.turn(&address.session, head(&loaded)),
             (None, Some(turn)) => turn,
             (None, None) => return Err(unknown(state)),
         };
         if hearing.end.is_some() {
+            // It may have gone on and ended once more since the log was read: then that is told, as it was logged.
+            let length = hearing.position;
+            let more = self.log(address, hearing.turn(), length).await?;
+            if more.length > length {
+                hearing.take(&more)?;
+                return Ok(Ended::Again);
+            }
+        }
+        let expired = |error: &Failure| error.kind == FailureKind::Expired;
+        if hearing.end.is_some() && turn.error.as_ref().is_some_and(expired) {
+            hearing.overtaken(&turn);
+        } else if hearing.end.is_some() {
             hearing.conclude(&turn);
         } else {
             hearing.retell(&turn);
         }
-        Ok(Some(turn))
+        Ok(Ended::Over(Box::new(turn)))
     }
 
     /// A turn of a conversation; `None` if it is gone, or was never part of it. `first`: where its first entry

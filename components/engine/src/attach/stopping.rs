@@ -10,7 +10,7 @@ use crate::assistant::Assistants;
 use crate::conversation::{End, Progress};
 use crate::engine::Engine;
 use crate::event::outbox::Nobody;
-use crate::journal::VERSION;
+use crate::journal::{Failure, FailureKind, VERSION};
 use crate::port::{Environment, Model, Tools};
 use crate::scope;
 use crate::turn::{TurnError, TurnState};
@@ -53,13 +53,15 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 return Ok(Stopping::Asked);
             }
         }
-        let mut ended = self.report(user, session, turn).await?.state;
-        if ended == TurnState::Waiting {
+        let mut report = self.report(user, session, turn).await?;
+        let expired = |error: &Failure| error.kind == FailureKind::Expired && error.retryable;
+        if report.state == TurnState::Waiting || report.error.as_ref().is_some_and(expired) {
             // It is taken up once more, only to stop.
             self.tell_to_stop(&address, turn).await?;
             Box::pin(self.drop_gates(&address, turn, assistants)).await?;
-            ended = self.report(user, session, turn).await?.state;
+            report = self.report(user, session, turn).await?;
         }
+        let ended = report.state;
         Ok(Stopping::Ended(ended))
     }
 

@@ -171,6 +171,11 @@ impl Progress {
         self.gates.iter().filter(|gated| gated.is_open())
     }
 
+    /// How many bytes the arguments of the open gates have.
+    pub(crate) fn gates_weigh(&self) -> usize {
+        self.open_gates().map(|gated| gated.opened.weighs()).sum()
+    }
+
     /// Whether nobody goes on with the turn before its gates are decided.
     pub(crate) fn is_waiting(&self) -> bool {
         self.end == Some(End::Waiting)

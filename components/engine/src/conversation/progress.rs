@@ -134,7 +134,7 @@ impl Progress {
     /// The conversation has gone on after this turn: a failure of it is past mending.
     pub(crate) fn settle(&mut self) {
         if let Some(End::Failed { error, .. }) = &mut self.end {
-            error.retryable = false;
+            (error.retryable, error.retry_after) = (false, None);
         }
     }
 
@@ -295,7 +295,10 @@ impl Progress {
         let undo = self.started.undo.first().filter(|_| self.started.undo_only)?;
         let mut items = Vec::with_capacity(undo.inverses.len());
         for (number, inverse) in (0u32..).zip(&undo.inverses) {
-            let (undone, text) = if undo.settled.contains(&number) {
+            let earlier = undo.settled.contains(&number);
+            let (undone, text) = if undo.unknown.contains(&number) {
+                (false, UNDONE_OR_NOT.to_owned())
+            } else if earlier {
                 (true, "It had been undone before.".to_owned())
             } else {
                 match &self.tool(&undo_step(0, number))?.outcome {
@@ -306,6 +309,7 @@ impl Progress {
             items.push(UndoItem {
                 title: inverse.title.clone(),
                 undone,
+                earlier,
                 text,
             });
         }
@@ -332,6 +336,7 @@ impl Progress {
                 title: intended.title.clone(),
                 inverses,
                 settled: Vec::new(),
+                unknown: Vec::new(),
             })
         };
         let changes = self
@@ -465,6 +470,9 @@ impl Progress {
         }
     }
 }
+
+/// What is said of an inverse that may have been called before.
+const UNDONE_OR_NOT: &str = "It is unknown whether this was undone before, so it was not tried again.";
 
 /// The step in which an inverse of the call at a place of [`TurnStarted::undo`] is called.
 pub(crate) fn undo_step(call: usize, inverse: u32) -> String {

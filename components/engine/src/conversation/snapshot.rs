@@ -340,6 +340,7 @@ mod tests {
                 server: "s".into(),
                 until,
                 inverses: Vec::new(),
+                unknown: settled.clone(),
                 settled,
                 by: None,
             },

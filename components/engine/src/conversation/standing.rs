@@ -2,7 +2,7 @@
 
 use super::Progress;
 use crate::journal::{CallOutcome, ToolFinished};
-use crate::port::Inverse;
+use crate::port::{EffectClass, Inverse};
 use serde::{Deserialize, Serialize};
 
 /// The most actions that are remembered.
@@ -24,6 +24,9 @@ pub(crate) struct Action {
     /// Those of them, by number, that are not to be made (again): they were made, or may have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settled: Vec<u32>,
+    /// Those of the latter that may have been made, and must not be made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<u32>,
     /// The turn that undoes it, or did last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -76,17 +79,20 @@ impl Standing {
     /// Takes in what came of a call of `turn`.
     pub(super) fn finish(&mut self, turn: &Progress, finished: &ToolFinished) {
         if let Some((call, number)) = inverse_of(&finished.call) {
-            let undone = match &finished.outcome {
-                CallOutcome::Answered(outcome) => !outcome.is_error,
-                CallOutcome::NotRun(_) => false,
-                // It must not be made twice.
-                CallOutcome::Unknown(_) => true,
+            // What may have been made is made again only where the same key takes effect once.
+            let class = turn.intended(&finished.call).map(|intended| intended.class);
+            let again = matches!(class, Some(EffectClass::Read | EffectClass::Idempotent));
+            let (settled, unknown) = match &finished.outcome {
+                CallOutcome::Answered(outcome) => (!outcome.is_error, false),
+                CallOutcome::NotRun(_) => (false, false),
+                CallOutcome::Unknown(_) => (!again, !again),
             };
             if let Some(action) = self.actions.iter_mut().find(|action| action.call == call)
-                && undone
+                && settled
                 && !action.settled.contains(&number)
             {
                 action.settled.push(number);
+                action.unknown.extend(unknown.then_some(number));
             }
             return;
         }
@@ -103,6 +109,7 @@ impl Standing {
             until,
             inverses: outcome.inverses.clone(),
             settled: Vec::new(),
+            unknown: Vec::new(),
             by: None,
         });
         let surplus = self.actions.len().saturating_sub(MOST);

@@ -63,7 +63,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             {
                 return Ok(None);
             }
-            let now = self.environment.now();
+            let now = self.store_time(&address.scope).await?;
             let asked: Vec<_> = turn
                 .open_gates()
                 .filter(|gated| gated.opened.kind == GateKind::Confirm && !gated.is_due(now))

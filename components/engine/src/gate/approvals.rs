@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 /// Gates on a page if none are asked for, and at most.
 const PAGE: u32 = 50;
 
+/// How long gates stay listed after they have expired, in milliseconds; they are not shown then.
+const LEFT: u64 = 60 * 60 * 1000;
+
 /// The most roles of one person that are looked at.
 const ROLES: usize = 32;
 
@@ -48,10 +51,10 @@ pub(crate) fn list(
             session: session.into(),
         };
         let writes = scopes.entry(role).or_insert_with(|| {
-            // What expired waits for nobody any more.
+            // What expired waits for nobody any more; by whatever clock.
             vec![Write::IndexTrim {
                 index: scope::APPROVALS.to_owned(),
-                below: score(now),
+                below: score(now.saturating_sub(LEFT)),
             }]
         });
         writes.push(Write::IndexPut {
@@ -118,10 +121,13 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     ) -> Result<(Vec<Approval>, Option<u32>), Error> {
         let limit = if limit == 0 { PAGE } else { limit.min(PAGE) };
         let end = offset.saturating_add(limit);
-        let now = self.environment.now();
         let mut roles: Vec<&String> = decider.roles.iter().take(ROLES).collect();
         roles.sort();
         roles.dedup();
+        let Some(first) = roles.first() else {
+            return Ok((Vec::new(), None));
+        };
+        let now = self.store_time(&scope::approvals(first)).await?;
         let lists = roles.into_iter().map(async |role| {
             let query = Query::Index {
                 index: scope::APPROVALS.to_owned(),

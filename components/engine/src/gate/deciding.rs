@@ -77,7 +77,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                     .await?;
                 continue;
             };
-            late |= gated.is_due(self.environment.now());
+            late |= gated.is_due(self.store_time(&address.scope).await?);
             let decided = if late {
                 by_itself(&gated, Ruling::Expired)
             } else {

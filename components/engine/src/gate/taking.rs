@@ -192,7 +192,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             not_after,
         } = taking;
         let now = self.environment.now();
-        for gated in turn.open_gates().filter(|gated| gated.is_due(now)) {
+        let time = self.store_time(&address.scope).await?;
+        for gated in turn.open_gates().filter(|gated| gated.is_due(time)) {
             if !decisions.iter().any(|decided| decided.gate == gated.opened.gate) {
                 decisions.push(by_itself(gated, Ruling::Expired));
             }
@@ -245,7 +246,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         writes.extend(also);
         let taken = if goes_on {
             // Should this instance die right after, the sweep finds the turn.
-            let enter = register::enter(&address.user, &address.session, now);
+            let enter = register::enter(&address.user, &address.session, now, self.settings.lease);
             let shard = scope::shard(&address.user);
             self.store.commit(&shard, vec![enter], Vec::new()).await?;
             match self

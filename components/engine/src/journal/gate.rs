@@ -45,6 +45,16 @@ pub(crate) struct GateOpened {
     pub expires: u64,
 }
 
+impl GateOpened {
+    /// How many bytes the arguments have as JSON, and somewhat more.
+    pub(crate) fn weighs(&self) -> usize {
+        serde_json::to_vec(&self.arguments).map_or(0, |json| json.len()) + ROUGHLY
+    }
+}
+
+/// Bytes of what a gate has besides its arguments.
+const ROUGHLY: usize = 1 << 10;
+
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GateDecided {

@@ -6,10 +6,16 @@
 //! write is repeated: the condition on the length makes that harmless, and comparing what stands in the
 //! journal tells a write that took effect unnoticed from one of somebody else.
 //!
-//! Every write takes the turn's events along ([`Outbox`]) and asks whether the turn was told to stop. What
-//! happens between the writes, as time passes, is in `keeping`.
+//! Every write takes the turn's events along ([`Outbox`]) and asks whether the turn was told to stop. As a rule it is
+//! one commit; what is too large for one is divided (`parts`). What happens between the writes, as time passes, is in
+//! `keeping`, and how long the turn is this instance's in `lease`.
 
 mod keeping;
+mod lease;
+mod parts;
+
+pub(crate) use lease::{Lease, Longer};
+use parts::Part;
 
 use super::Entry;
 use crate::event::outbox::Outbox;
@@ -92,7 +98,7 @@ pub(crate) struct Writer<'a, S, E> {
     environment: &'a E,
     scope: &'a str,
     epoch: u64,
-    lease: u64,
+    lease: Lease,
     /// The journal of the turn's events, and what is on its way there.
     events: String,
     pub outbox: Outbox<'a>,
@@ -106,10 +112,6 @@ pub(crate) struct Writer<'a, S, E> {
     pending: RefCell<Pending>,
     /// The journal's length. Locked while a write is under way, so that there is one at a time.
     length: Mutex<u64>,
-    /// When the lease was renewed last, by this instance's clock.
-    renewed: Cell<u64>,
-    /// The last moment at which the lease is held, by the store's clock.
-    until: Cell<u64>,
     lost: Cell<bool>,
 }
 
@@ -134,7 +136,7 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
             environment,
             scope,
             epoch: grant.epoch,
-            lease,
+            lease: Lease::new(lease, environment.now(), grant.until),
             events: scope::events(&turn),
             outbox,
             control: scope::control(&turn),
@@ -143,8 +145,6 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
             events_ttl: Cell::new(log::TTL),
             pending: RefCell::default(),
             length: Mutex::new(length),
-            renewed: Cell::new(environment.now()),
-            until: Cell::new(grant.until),
             lost: Cell::new(false),
         }
     }
@@ -163,16 +163,24 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
     /// The last moment at which the lease is held, by the store's clock: what a tool does for the turn may take
     /// effect up to then. Renews the lease if that would leave little time, or is not known.
     pub(crate) async fn deadline(&self) -> Result<u64, WriteError> {
-        let age = self.environment.now().saturating_sub(self.renewed.get());
-        if age > self.lease / 3 || self.until.get() == 0 {
+        if self.lease.is_short(self.environment.now()) {
             self.renew().await?;
         }
-        Ok(self.until.get())
+        Ok(self.lease.until())
     }
 
-    /// How long the lease lasts from its renewal on, in milliseconds.
-    pub(crate) fn lease(&self) -> u64 {
-        self.lease
+    /// The store's clock when the lease was granted or renewed last; this instance's where it is not known.
+    pub(crate) fn time(&self) -> u64 {
+        match self.lease.until() {
+            0 => self.environment.now(),
+            // That is the last moment, and the one after it is when the lease is over.
+            until => until.saturating_add(1).saturating_sub(self.lease.granted()),
+        }
+    }
+
+    /// How long the lease is held, and for how long it is asked for.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Puts an entry into the next write.
@@ -192,7 +200,7 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
 
     /// Puts an event into the next write, and tells the listener when it may hear it.
     pub(crate) fn tell(&self, kind: EventKind) {
-        let live = !self.lost.get() && self.environment.now() < self.renewed.get().saturating_add(self.lease);
+        let live = !self.lost.get() && self.lease.is_held(self.environment.now());
         self.outbox.put(kind, live);
     }
 
@@ -255,14 +263,40 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         let Pending { entries, writes } = self.pending.take();
         let events = self.outbox.take();
         let batches = log::encode(self.epoch, &events)?;
-        let added = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         // Events alone can be written twice without harm: whoever reads them goes by their ids.
         let harmless = keep && entries.is_empty() && writes.is_empty();
-        let mut all = Vec::with_capacity(3 + writes.len() + last.len());
+        for part in parts::divide(entries, batches, writes, last) {
+            match self.write_part(part, &mut length, keep).await {
+                Ok(()) => {}
+                Err(error) => {
+                    if let (WriteError::Store(Error::Unavailable(_)), true) = (&error, harmless) {
+                        self.outbox.put_back(events);
+                        self.lost.set(!self.lease.is_held(self.environment.now()));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.lost.set(false);
+        self.outbox.written(&events);
+        Ok(())
+    }
+
+    /// Commits a part of what is to be written.
+    async fn write_part(&self, part: Part, length: &mut u64, keep: bool) -> Result<(), WriteError> {
+        let Part {
+            entries,
+            batches,
+            writes,
+            last,
+        } = part;
+        let added = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        let asked = self.lease.asked();
+        let mut all = Vec::with_capacity(3 + writes.len());
         all.push(Write::Hold {
             lease: scope::TURN.to_owned(),
             epoch: self.epoch,
-            ttl: keep.then_some(self.lease),
+            ttl: (keep || !last).then_some(asked),
         });
         all.push(Write::Append {
             journal: scope::TURNS.to_owned(),
@@ -279,29 +313,15 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
             });
         }
         all.extend(writes);
-        all.extend(last);
 
         let began = self.environment.now();
-        let result = self.commit(&all, &entries, *length).await;
-        match &result {
-            Ok(committed) => {
-                *length += added;
-                self.renewed.set(began);
-                self.until.set(Grant::of(committed).until);
-                self.lost.set(false);
-                self.outbox.written(&events);
-                if told_to_stop(&committed.found) {
-                    self.stop.give();
-                }
-            }
-            Err(WriteError::Store(Error::Unavailable(_))) if harmless => {
-                self.outbox.put_back(events);
-                self.lost
-                    .set(self.environment.now() >= self.renewed.get().saturating_add(self.lease));
-            }
-            Err(_) => {}
+        let committed = self.commit(&all, &entries, *length).await?;
+        *length += added;
+        self.lease.renewed(asked, began, Grant::of(&committed).until);
+        if told_to_stop(&committed.found) {
+            self.stop.give();
         }
-        result.map(|_| ())
+        Ok(())
     }
 
     /// Commits, again if need be, until it is known whether it took effect.

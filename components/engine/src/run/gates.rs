@@ -7,9 +7,9 @@ use crate::catalog::Tool;
 use crate::conversation::{Gated, Progress};
 use crate::event::{EventKind, log};
 use crate::gate::{beside, by_itself};
-use crate::journal::writer::WriteError;
+use crate::journal::writer::{LARGEST_ENTRY, WriteError};
 use crate::journal::{Failure, FailureKind, GateOpened, Record, Ruling};
-use crate::port::Environment;
+use crate::port::{Effect, Environment};
 use crate::turn::TurnError;
 use anyturn_state::Store;
 
@@ -20,6 +20,10 @@ const MOST_WAITING: usize = 16;
 /// any case.
 const CLOSED: usize = 32;
 
+/// How large the arguments of those may be together, in bytes. Those of one turn are no larger, because all come from
+/// one entry of the journal; each is written twice, for whoever asks again and for the audit.
+const CLOSED_BYTES: usize = LARGEST_ENTRY;
+
 /// Why a turn that has waited ends.
 const EXPIRED: &str =
     "nobody decided in time what the turn waited for, and the conversation went on without it";
@@ -28,24 +32,26 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
     /// Ends turns before this one that wait for decisions nobody can take any more: the conversation goes on
     /// without them. If there are too many, also the oldest.
     pub(super) fn close_expired(&self) -> Result<(), TurnError> {
-        let now = self.environment.now();
+        // By the store's clock, as far as this instance knows it.
+        let (now, time) = (self.environment.now(), self.writer.time());
         let ending: Vec<Progress> = {
             let conversation = self.conversation.borrow();
             let surplus = conversation.waiting.len().saturating_sub(MOST_WAITING);
-            let due = |turn: &Progress| turn.open_gates().any(|gated| gated.is_due(now));
+            let due = |turn: &Progress| turn.open_gates().any(|gated| gated.is_due(time));
             let waiting = conversation.waiting.iter().enumerate();
             let ending = waiting.filter(|(place, turn)| *place < surplus || due(turn));
-            let mut gates = 0;
+            let (mut gates, mut weight) = (0, 0);
             let fits = |turn: &Progress| {
                 let first = gates == 0;
                 gates += turn.open_gates().count();
-                first || gates <= CLOSED
+                weight += turn.gates_weigh();
+                first || gates <= CLOSED && weight <= CLOSED_BYTES
             };
             ending.map(|(_, turn)| turn.clone()).take_while(fits).collect()
         };
         for turn in &ending {
             let decide = |gated: &Gated| {
-                let verdict = if gated.is_due(now) {
+                let verdict = if gated.is_due(time) {
                     Ruling::Expired
                 } else {
                     Ruling::Dropped
@@ -77,15 +83,15 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
         conversation.head.as_ref().is_some_and(|head| head.detached)
     }
 
-    /// Who decides on a call of a tool, in this conversation.
-    pub(crate) fn rule(&self, tool: &Tool) -> Rule {
+    /// Who decides on a call of a tool that may have this effect, in this conversation.
+    pub(crate) fn rule(&self, tool: &Tool, effect: Effect) -> Rule {
         let conversation = self.conversation.borrow();
         let standing = &conversation.standing;
-        match &tool.rule {
+        match tool.rule(effect) {
             Rule::Confirm { allow_always: true } if standing.allows(&tool.server, &tool.definition.name) => {
                 Rule::Run
             }
-            rule => rule.clone(),
+            rule => rule,
         }
     }
 

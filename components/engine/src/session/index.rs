@@ -15,8 +15,9 @@ pub const LONGEST_TTL: u64 = 30 * 24 * 60 * 60 * 1000;
 /// The writes for the scope [`scope::shard`] before a turn: they list the session as used `now` (milliseconds
 /// since the epoch) and the conversation as one to be looked at should the turn's instance die.
 ///
-/// `new`: the request may create the session. If it is refused then, apply [`remove`].
-pub fn touch(user: &str, session: &str, now: u64, new: bool) -> Vec<Write> {
+/// `lease`: how long its instances have a turn, as [`crate::Settings::lease`]. `new`: the request may create the
+/// session. If it is refused then, apply [`remove`].
+pub fn touch(user: &str, session: &str, now: u64, lease: u64, new: bool) -> Vec<Write> {
     let mut writes = vec![
         Write::IndexPut {
             index: scope::sessions(user),
@@ -29,7 +30,7 @@ pub fn touch(user: &str, session: &str, now: u64, new: bool) -> Vec<Write> {
             },
             only_existing: !new,
         },
-        register::enter(user, session, now),
+        register::enter(user, session, now, lease),
     ];
     if new {
         writes.push(Write::IndexTrim {
@@ -41,8 +42,8 @@ pub fn touch(user: &str, session: &str, now: u64, new: bool) -> Vec<Write> {
 }
 
 /// The same for a turn of [`crate::SessionTarget::Detached`], which no list shows.
-pub fn touch_detached(user: &str, session: &str, now: u64) -> Vec<Write> {
-    vec![register::enter(user, session, now)]
+pub fn touch_detached(user: &str, session: &str, now: u64, lease: u64) -> Vec<Write> {
+    vec![register::enter(user, session, now, lease)]
 }
 
 /// The write for the scope [`scope::shard`] that takes a session from the list.

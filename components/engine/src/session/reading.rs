@@ -26,7 +26,8 @@ const TRIES: u32 = 5;
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     /// A session of a user with a page of its messages; `None` if there is none (any more), or it is another
-    /// user's. One round trip, unless single turns of it are very long.
+    /// user's. One round trip, unless single turns of it are very long; one more while something in it waits for a
+    /// decision, to know what time it is for that.
     pub async fn session(&self, user: &str, session: &str, page: Page) -> Result<Option<Session>, Error> {
         let scope = scope::conversation(user, session);
         let start = match page.before {
@@ -98,13 +99,19 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             .map(|turn| turn.first)
             .filter(|first| *first > begins);
         let running = !lease.holder.is_empty();
+        let waits = turns.iter().any(Progress::is_waiting) || conversation.waiting().next().is_some();
+        let time = if waits {
+            self.store_time(&scope).await?
+        } else {
+            self.environment.now()
+        };
         Ok(Some(Session {
             running,
             expires_at: snapshot.map(|snapshot| Timestamp(snapshot.updated_at.saturating_add(snapshot.ttl))),
-            messages: turns.iter().flat_map(messages).collect(),
+            messages: turns.iter().flat_map(|turn| messages(turn, time)).collect(),
             before,
             head,
-            gates: conversation.open_gates(self.environment.now()),
+            gates: conversation.open_gates(time),
             origin: origin.map(|(session, turn)| Origin { session, turn }),
         }))
     }
@@ -264,10 +271,10 @@ fn decode(slice: &JournalSlice) -> Result<Vec<(u64, Entry)>, Error> {
         .collect()
 }
 
-/// A turn as people see it: what they said, and what was answered as far as it was.
-fn messages(turn: &Progress) -> Vec<SessionMessage> {
+/// A turn as people see it at `now`: what they said, and what was answered as far as it was.
+fn messages(turn: &Progress, now: u64) -> Vec<SessionMessage> {
     // Whose it is, the session says.
-    let report = turn.turn("", "");
+    let report = turn.turn("", "").at(now);
     let mut content = String::new();
     let mut images = Vec::new();
     for part in &turn.started.message {

@@ -94,3 +94,8 @@ pub(super) fn faults() -> impl Strategy<Value = BTreeMap<u64, Fault>> {
     let fault = prop_oneof![Just(Fault::Before), Just(Fault::After)];
     prop::collection::btree_map(1u64..60, fault, 0..6)
 }
+
+/// How long tools take; now and then longer than a lease.
+pub(super) fn slow() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => Just(0), 1 => Just(3_500)]
+}

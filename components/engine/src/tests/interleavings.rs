@@ -1,6 +1,7 @@
 //! Three instances, one conversation, and everything that can go wrong, in every order that chance finds: crashes,
-//! pauses longer than a lease, a store that fails before or after it has done something, repeated requests,
-//! messages at the same time under every policy, stops, listeners that come and go, and sweeps.
+//! pauses longer than a lease, tools that are slower than one, a store that fails before or after it has done
+//! something, repeated requests, messages at the same time under every policy, stops, listeners that come and go, and
+//! sweeps.
 
 use super::chance::*;
 use super::world::*;
@@ -91,7 +92,7 @@ impl Play {
             // What the front does first, and again if it was paused after it.
             let result = loop {
                 let now = all.clock().now();
-                let writes = crate::session_index::touch("ada", "s1", now, true);
+                let writes = crate::session_index::touch("ada", "s1", now, 3_000, true);
                 let shard = crate::scope::shard("ada");
                 if let Err(error) = all.store.commit(&shard, writes, Vec::new()).await {
                     break Err(error.into());
@@ -180,8 +181,9 @@ impl Play {
     }
 }
 
-fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>) -> (World, History) {
+fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>, slow: u64) -> (World, History) {
     let world = World::lasting();
+    world.tools.duration.set(slow);
     let faults = faults.clone();
     world
         .store
@@ -340,14 +342,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4096, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_and_nothing_is_done_twice(clients in clients(), acts in acts(), faults in faults()) {
-        let (world, history) = play(&clients, &acts, &faults);
+    fn nothing_is_lost_and_nothing_is_done_twice(clients in clients(), acts in acts(), faults in faults(), slow in slow()) {
+        let (world, history) = play(&clients, &acts, &faults, slow);
         assert_well_formed(&world);
         world.assert_snapshot_is_replay("s1", "tasks");
 
         // With nobody asking, everything that was begun comes to its end.
         world.clock().advance(10_000);
-        for _ in 0..3 {
+        for _ in 0..6 {
             let swept = world.sweep();
             prop_assert_eq!(swept.failed, 0);
             world.clock().advance(10_000);
@@ -418,7 +420,8 @@ proptest! {
         let calls = world.tools.calls.borrow();
         for (tool, key) in calls.iter().filter(|(tool, _)| tool == "risky") {
             let made = calls.iter().filter(|(_, other)| other == key).count();
-            prop_assert!(made == 1, "{} {} was called {} times", tool, key, made);
+            // One that is slower than a lease was refused as too late before.
+            prop_assert!(made == 1 || slow > 0, "{} {} was called {} times", tool, key, made);
         }
         let effects = world.tools.effects.borrow();
         for (key, count) in effects.iter() {

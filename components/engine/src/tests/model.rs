@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Does what the user's last message says: steps divided by `|`, each of words. `read:1`, `once:2`, `risky:3`
-/// and so on call tools; `wait:1000` takes so long before the first word and `beat:100` before every one; anything
+/// and so on call tools, `risky:3x60000` with arguments of so many bytes; `long:1000` says so much; `wait:1000` takes so long before the first word and `beat:100` before every one; anything
 /// else is said. After the last step it says "done".
 #[derive(Clone, Default)]
 pub(super) struct ScriptedModel {
@@ -72,10 +72,19 @@ impl Model for ScriptedModel {
             match word.split_once(':') {
                 Some(("wait", time)) => answer.wait = time.parse().unwrap(),
                 Some(("beat", time)) => answer.beat = time.parse().unwrap(),
+                Some(("long", bytes)) => {
+                    let text = "y".repeat(bytes.parse().unwrap());
+                    answer.events.push_back(ModelEvent::Text(text));
+                }
                 Some((name, n)) if request.tools_allowed => {
-                    let arguments = n
-                        .parse::<i64>()
-                        .map_or(n.to_owned(), |n| json!({ "n": n }).to_string());
+                    let arguments = match (n.parse::<i64>(), n.split_once('x')) {
+                        (Ok(n), _) => json!({ "n": n }).to_string(),
+                        (_, Some((n, bytes))) if bytes.parse::<usize>().is_ok() => {
+                            let more = "y".repeat(bytes.parse().unwrap());
+                            json!({ "n": n.parse::<i64>().unwrap(), "more": more }).to_string()
+                        }
+                        _ => n.to_owned(),
+                    };
                     let started = ModelEvent::ToolCallStarted {
                         index: calls,
                         id: "same".into(),

@@ -43,6 +43,8 @@ pub(super) struct RecordingTools {
     pub arguments: Rc<RefCell<Vec<(String, Value)>>>,
     /// By which tool, and how many calls of it, a tool's calls are undone.
     pub inverses: Rc<RefCell<BTreeMap<String, (String, usize)>>>,
+    /// What those say of themselves.
+    pub destructive: Rc<Cell<Option<bool>>>,
 }
 
 impl RecordingTools {
@@ -123,7 +125,7 @@ impl Tools for RecordingTools {
         if clock.now() > call.not_after {
             let (now, most) = self.under_way.get();
             self.under_way.set((now - 1, most));
-            return Err(ToolError::NotRun("the call came too late".into()));
+            return Err(ToolError::TooLate("the call came too late".into()));
         }
         {
             let mut effects = self.effects.borrow_mut();
@@ -143,6 +145,7 @@ impl Tools for RecordingTools {
                 tool: tool.clone(),
                 arguments: json!({ "n": call.arguments["n"].as_i64().unwrap() + number }),
                 title: format!("Take {} back", call.arguments["n"]),
+                destructive: self.destructive.get(),
             };
             (0..*times as i64).map(inverse).collect()
         };
@@ -170,6 +173,7 @@ fn done(tool: &str, arguments: &Value) -> ToolOutcome {
         tool: "once".into(),
         arguments: json!({ "n": 100 + arguments["n"].as_i64().unwrap() }),
         title: format!("Undo {tool}"),
+        destructive: None,
     };
     ToolOutcome {
         content: format!("{tool} {} is done", arguments["n"]),

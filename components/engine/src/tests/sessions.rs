@@ -13,7 +13,7 @@ fn list(world: &World, offset: u32, limit: u32) -> (Vec<String>, Option<u32>) {
 
 /// What the front does before a turn: it lists the session as used.
 fn touch(world: &World, session: &str, new: bool) {
-    let writes = index::touch("ada", session, world.clock().now(), new);
+    let writes = index::touch("ada", session, world.clock().now(), 3_000, new);
     world
         .run(
             world

@@ -286,3 +286,47 @@ fn what_is_left_of_an_expired_conversation_stands_in_nobodys_way() {
     world.clock().advance(10_000);
     assert_eq!(world.sweep().settled, 1);
 }
+
+#[test]
+fn a_turn_is_taken_over_within_five_seconds_of_its_leases_end_whatever_the_lease_is() {
+    for lease in [500, 1_000, 3_000, 5_000, 20_000, 600_000] {
+        // It dies at once, or after its lease was renewed.
+        for lives in [0, lease / 2, lease * 2] {
+            let world = World::lasting();
+            world.lease.set(lease);
+            let mut tasks = Tasks::default();
+            world.enter("s1");
+            let (task, _) = start(&world, &mut tasks, say(&format!("wait:{} well", lease * 3 + 100)));
+            let limit = world.clock().now() + lives;
+            let mut next = world.clock().now() + 1_000;
+            // A tick each second, as the host makes them.
+            let mut tick = |world: &World| {
+                if world.clock().now() >= next {
+                    next += 1_000;
+                    return world.sweep().taken_over > 0;
+                }
+                false
+            };
+            while world.clock().now() < limit {
+                if !tasks.poll(task) {
+                    world.clock().advance(100);
+                }
+                assert!(
+                    !tick(&world),
+                    "{lease} {lives}: it is taken over although it lives"
+                );
+            }
+            tasks.crash(task);
+            while !world.holder("s1").is_empty() {
+                world.clock().advance(100);
+                tick(&world);
+            }
+            let over = world.clock().now();
+            while !tick(&world) {
+                world.clock().advance(100);
+            }
+            let took = world.clock().now() - over - (lease * 3 + 100);
+            assert!(took <= 5_000, "{lease} {lives}: {took} ms after the lease's end");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! Undo: by request or by word, once, and only what can be undone.
 
+mod again;
+mod risk;
+
 use super::world::*;
 use crate::audit::{AuditAction, Audited};
 use crate::gate::*;
@@ -241,63 +244,6 @@ fn undoing_in_part_says_what_is_not_undone() {
         [AuditAction::Undone, AuditAction::NotUndone, AuditAction::Undone]
     );
     assert!(world.tools.effects.borrow().values().all(|times| *times == 1));
-}
-
-#[test]
-fn a_risky_inverse_waits_for_a_yes() {
-    let world = world();
-    let turn = world.turn(say("make:1")).unwrap();
-    let waiting = undo(&world, None).unwrap();
-    assert_eq!(waiting.state, TurnState::Waiting);
-    let [gate] = &waiting.gates[..] else { panic!() };
-    assert_eq!(
-        (gate.title.as_str(), gate.tool.as_str()),
-        ("Take 1 back", "erase")
-    );
-    assert_eq!(world.tools.called(), ["make"]);
-    // Asking again asks the same.
-    assert_eq!(undo(&world, None).unwrap(), waiting);
-    let undone = world.turn(say("yes")).unwrap();
-    assert_eq!(
-        (undone.turn.as_str(), items(&undone)),
-        (waiting.turn.as_str(), vec![(true, "Take 1 back")])
-    );
-    assert_eq!(world.tools.called(), ["make", "erase"]);
-    assert_eq!(undo(&world, Some(&turn.tool_calls[0].id)).unwrap(), undone);
-    let actions: Vec<AuditAction> = audit(&world).iter().map(|entry| entry.action).collect();
-    assert_eq!(actions, [AuditAction::Approved, AuditAction::Undone]);
-}
-
-#[test]
-fn an_undoing_that_is_denied_is_not_done_and_says_so() {
-    let world = world();
-    world.turn(say("make:1")).unwrap();
-    undo(&world, None).unwrap();
-    let denied = world.turn(say("no")).unwrap();
-    assert_eq!(
-        (denied.state, items(&denied)),
-        (TurnState::Finished, vec![(false, "Take 1 back")])
-    );
-    assert_eq!(world.tools.called(), ["make"]);
-}
-
-#[test]
-fn an_inverse_that_the_assistant_does_not_offer_counts_as_the_worst() {
-    let world = world();
-    world.assistant(
-        "tasks",
-        "prompt = \"x\"\n[[tools]]\nserver = \"s\"\nexclude = [\"once\"]",
-    );
-    world.turn(say("bulk:1")).unwrap();
-    // Excluded from what the model may call, and known: it is harmless.
-    assert_eq!(undo(&world, None).unwrap().state, TurnState::Finished);
-    world
-        .tools
-        .inverses
-        .borrow_mut()
-        .insert("make".into(), ("unheard_of".into(), 1));
-    world.turn(say("make:2")).unwrap();
-    assert_eq!(undo(&world, None).unwrap().state, TurnState::Waiting);
 }
 
 #[test]

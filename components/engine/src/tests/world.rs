@@ -32,6 +32,10 @@ pub(super) struct World {
     pub model: ScriptedModel,
     pub tools: RecordingTools,
     pub random: Rc<Cell<u128>>,
+    /// By how many milliseconds instances' clocks are ahead of the store's.
+    pub skew: Rc<Cell<i64>>,
+    /// How long instances have their turns, in milliseconds.
+    pub lease: Rc<Cell<u64>>,
     pub assistants: Rc<RefCell<BTreeMap<String, Assistant>>>,
 }
 
@@ -39,6 +43,7 @@ impl World {
     /// A world with the assistants `tasks` (with tools) and `chat` (without).
     pub(super) fn new() -> World {
         let world = World::default();
+        world.lease.set(3_000);
         world.model.clock.replace(Some(world.store.clock().clone()));
         world.tools.clock.replace(Some(world.store.clock().clone()));
         world.assistant(
@@ -69,10 +74,11 @@ impl World {
     pub(super) fn engine(&self) -> Rc<TestEngine> {
         let environment = TestEnvironment {
             clock: self.clock().clone(),
+            skew: self.skew.clone(),
             random: self.random.clone(),
         };
         let settings = Settings {
-            lease: 3_000,
+            lease: self.lease.get(),
             attach: 60_000,
             detached_ttl: 60_000,
             undo: 5 * 60 * 1000,
@@ -150,7 +156,7 @@ impl World {
 
     /// What a front does before a turn: it counts, and enters the conversation into the register.
     pub(super) fn enter(&self, session: &str) {
-        let writes = crate::session_index::touch("ada", session, self.clock().now(), true);
+        let writes = crate::session_index::touch("ada", session, self.clock().now(), self.lease.get(), true);
         self.run(self.store.commit(&crate::scope::shard("ada"), writes, Vec::new()))
             .unwrap();
     }
@@ -325,12 +331,13 @@ pub(super) fn say_once(key: &str, text: &str) -> TurnRequest {
 #[derive(Clone)]
 pub(super) struct TestEnvironment {
     clock: ManualClock,
+    skew: Rc<Cell<i64>>,
     random: Rc<Cell<u128>>,
 }
 
 impl Environment for TestEnvironment {
     fn now(&self) -> u64 {
-        self.clock.now()
+        self.clock.now().saturating_add_signed(self.skew.get())
     }
 
     fn random(&self) -> u128 {

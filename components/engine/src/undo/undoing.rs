@@ -34,7 +34,8 @@ struct Wish<'a> {
 }
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
-    /// Undoes a call of the conversation, in a turn of its own. The same call again gives the same turn.
+    /// Undoes a call of the conversation, in a turn of its own. The same call again gives the same turn, unless
+    /// something of it is left to be undone.
     pub async fn undo(
         &self,
         assistants: &impl Assistants,
@@ -112,7 +113,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                     None => UndoError::Nothing,
                 });
             };
-            if let Some(turn) = self.undone_by(address, &loaded, action).await? {
+            let over = action.is_settled() || self.environment.now() > action.until;
+            if let Some(turn) = self.undone_by(address, &loaded, action, over).await? {
                 let listener =
                     Listener::repeating(Some(turn.first), self.settings.attach, self.environment.now());
                 return Ok(self
@@ -159,12 +161,14 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         .into())
     }
 
-    /// The turn that undoes an action, or has; none if it is to be tried (again).
+    /// The turn that undoes an action, or has; none if it is to be tried (again). `over`: whether nothing is left to
+    /// be undone, or it is too late for that.
     async fn undone_by(
         &self,
         address: &Address,
         loaded: &Loaded,
         action: &Action,
+        over: bool,
     ) -> Result<Option<Progress>, TurnError> {
         let Some(by) = &action.by else {
             return Ok(None);
@@ -172,7 +176,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let found = self.find(address, loaded, by, None).await?;
         let answers = |turn: &Progress| {
             let open = turn.end.is_none() || turn.can_go_on() || turn.is_waiting();
-            turn.started.undo_only && (open || turn.end == Some(End::Finished))
+            turn.started.undo_only && (open || over && turn.end == Some(End::Finished))
         };
         Ok(found.filter(answers))
     }
@@ -192,6 +196,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             title: action.title.clone(),
             inverses: action.inverses.clone(),
             settled: action.settled.clone(),
+            unknown: action.unknown.clone(),
         };
         let started = TurnStarted {
             message: wish.message.clone(),

@@ -48,6 +48,7 @@ impl Server for Echo {
                         tool: "unsay".into(),
                         arguments: json!({"all": true}),
                         title: "Take it back".into(),
+                        destructive: Some(false),
                     }),
                     ..ResultMeta::default()
                 },

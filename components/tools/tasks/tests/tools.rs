@@ -92,6 +92,17 @@ fn every_change_can_be_undone_by_the_call_it_names() {
         }
         task
     };
+    // Tools that may destroy something do nothing but take back what was done here, and say so.
+    let asks_nobody = |inverse: &Value| {
+        let risky = ["delete_task", "edit_task"].contains(&inverse["tool"].as_str().unwrap());
+        let hint = if risky { json!(false) } else { Value::Null };
+        assert_eq!(
+            inverse.get("destructiveHint").cloned().unwrap_or_default(),
+            hint,
+            "{inverse}"
+        );
+    };
+    asks_nobody(&added.inverse);
     for (tool, arguments) in [
         ("complete_task", json!({})),
         ("set_due_date", json!({"due": "2027-01-01"})),
@@ -107,7 +118,9 @@ fn every_change_can_be_undone_by_the_call_it_names() {
         arguments["task"] = json!("a");
         let said = server.ann(tool, arguments);
         assert!(!said.inverse["title"].as_str().unwrap().is_empty());
+        asks_nobody(&said.inverse);
         let undone = server.undo(&said);
+        asks_nobody(&undone.inverse);
         assert_eq!(content(undone.task()), content(&original), "{tool}");
         // Undoing can be undone as well.
         let again = server.undo(&undone);

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Maker, body, events, idempotency_key, names, ok, path_parameter, put, put_answer, query, shapes, shared,
-    turn_answer,
+    Maker, body, events, failed_turns, idempotency_key, names, ok, path_parameter, put, put_answer, query,
+    shapes, shared, turn_answer,
 };
 use crate::native::fork::ForkBody;
 use crate::native::gates::DecisionBody;
@@ -144,6 +144,7 @@ pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, V
         json!({"required": false, "content": {"application/json": {"schema": schemas.read::<UndoBody>()}}}),
     );
     put(&mut undo, "description", UNDO.into());
+    failed_turns(make, &mut undo, schemas);
     add("/v1/sessions/{session}/undo", json!({"post": undo}));
 
     let mut fork = make.native(
@@ -156,6 +157,7 @@ pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, V
     );
     put(&mut fork, "requestBody", body(schemas.read::<ForkBody>()));
     put(&mut fork, "description", FORK.into());
+    failed_turns(make, &mut fork, schemas);
     let created = json!({
         "description": "The new session, where no message was sent.",
         "headers": {"location": {"description": "Its address.", "schema": {"type": "string"}}},
@@ -199,8 +201,9 @@ const DECIDE: &str = "A call runs once, with exactly the arguments that were sho
     the session's user: 403.";
 
 const UNDO: &str = "Undoing is a turn of its own: it calls what the tool has named as the inverse of what it did, for five \
-    minutes after it, and reports each thing that was to be undone. The same call again gives the same turn. With \
-    `Accept: text/event-stream` it is told as it happens. What is risky waits for a decision, as any call.";
+    minutes after it, and reports each thing that was to be undone. The same call again gives the same turn, unless \
+    something was not undone: that is tried again. With `Accept: text/event-stream` it is told as it happens. What is \
+    risky waits for a decision, as any call.";
 
 const FORK: &str = "The new session begins with what was said up to the turn, or before it. With `message` it goes on with \
     that, and the answer is the new session's first turn, as JSON or as a stream of events: with `before`, that is \

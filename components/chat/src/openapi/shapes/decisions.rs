@@ -183,6 +183,9 @@ struct UndoItem {
     title: String,
     /// Whether it did.
     undone: bool,
+    /// Whether it did, or may have done, when the call was undone before: it was not tried again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    earlier: bool,
     /// What the tool answered, or why it is not undone.
     text: String,
 }

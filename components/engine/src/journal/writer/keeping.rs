@@ -33,14 +33,13 @@ impl<S: Store, E: Environment> Writer<'_, S, E> {
 
     /// Renews the lease when a third of it has passed, and writes events that have waited long enough.
     async fn write_in_time(&self) -> WriteError {
-        let third = (self.lease / 3).max(1);
         loop {
-            let age = self.environment.now().saturating_sub(self.renewed.get());
-            if age < third && !self.outbox.arrived.is_given() {
-                let idle = pin!(self.environment.sleep(third - age));
+            let left = self.lease.renew_in(self.environment.now());
+            if left > 0 && !self.outbox.arrived.is_given() {
+                let idle = pin!(self.environment.sleep(left));
                 select(idle, pin!(self.outbox.arrived.wait())).await;
                 if self.outbox.arrived.is_given() {
-                    self.environment.sleep(EVENTS_WAIT.min(third - age)).await;
+                    self.environment.sleep(EVENTS_WAIT.min(left)).await;
                 }
                 if !self.outbox.arrived.is_given() {
                     // Another write took the events along.

@@ -86,6 +86,7 @@ impl<S: Store> Tool<Tasks<S>> for AddTask {
                         json!({ "task": task.id }),
                         format!("Remove {title} again"),
                     )
+                    .undone_without_asking()
             })
             .await?;
         Ok(reply)

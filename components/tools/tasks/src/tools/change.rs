@@ -181,6 +181,7 @@ impl<S: Store> Tool<Tasks<S>> for EditTask {
                 Reply::new(format!("Changed {title}: {}.", changes.join("; ")))
                     .with_structured(&One { task })
                     .with_inverse("edit_task", Value::Object(back), format!("Change {title} back"))
+                    .undone_without_asking()
             })
             .await?;
         Ok(reply)

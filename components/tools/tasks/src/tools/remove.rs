@@ -92,7 +92,8 @@ impl<S: Store> Tool<Tasks<S>> for RestoreTask {
                             "delete_task",
                             json!({ "task": task.id }),
                             format!("Delete {title} again"),
-                        ),
+                        )
+                        .undone_without_asking(),
                 }
             })
             .await?;
