@@ -18,6 +18,8 @@ use crate::site::{Credentials, Held, Site};
 pub enum Kind {
     /// The `anyturn` binary, on its embedded store.
     Host,
+    /// The same, with instances that serve one request after another.
+    Reusing,
     /// `spin up`, with a Redis.
     Spin,
 }
@@ -58,7 +60,7 @@ impl Home {
         provider.answer_by(model(holds.clone()));
         let application = Application::copy().assistant("approvals", APPROVALS);
         let redis = match kind {
-            Kind::Host => None,
+            Kind::Host | Kind::Reusing => None,
             Kind::Spin => Some(RedisServer::start_without_log().await),
         };
         let mut variables = vec![
@@ -121,8 +123,11 @@ impl Server {
 
 async fn serve(kind: Kind, application: &Application, variables: &[(String, String)]) -> Server {
     match kind {
-        Kind::Host => {
+        Kind::Host | Kind::Reusing => {
             let mut builder = HostBuilder::new().manifest(application.manifest());
+            if kind == Kind::Reusing {
+                builder = builder.arg("--reuse").arg("128");
+            }
             for (name, value) in variables {
                 builder = builder.env(&format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
             }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use anyturn_e2e::home::{Home, Kind};
-use anyturn_e2e::{Visit, check};
+use anyturn_e2e::{PROMISES, Visit, check};
 use tokio::runtime::{Builder, Runtime};
 
 /// The one that all tests share as long as any of them runs, so that it ends with the last.
@@ -34,3 +34,20 @@ fn run(promise: &str) {
 }
 
 anyturn_e2e::promise_tests!(run);
+
+/// What an instance keeps of one request would show in another, as it would under Spin, which reuses them by default.
+#[test]
+fn instances_that_serve_many_requests_keep_every_promise() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let home = Home::start(Kind::Reusing).await;
+        for promise in PROMISES {
+            let verdict = check(promise, Visit::at(home.as_seen_by(promise))).await;
+            assert_eq!(verdict, Ok(()), "{promise}");
+        }
+    });
+}
