@@ -35,7 +35,7 @@ pub(crate) fn assemble(directory: &Path, files: &[MountedFile]) -> Result<PathBu
         if !place.is_dir() {
             return Err(error).with_context(|| {
                 format!(
-                    "{} cannot be written; `--data-dir` takes another directory",
+                    "{} cannot be written; `--cache-dir` and `--data-dir` take another directory",
                     place.display()
                 )
             });

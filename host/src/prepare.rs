@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow};
 use anyturn_manifest::{Application, Dependency, DependencyName, Values};
 use anyturn_store::AnyStore;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Engine;
@@ -134,6 +134,22 @@ fn description(dependency: &Dependency) -> String {
     )
 }
 
+/// Puts the files that a component sees together under `directory`, if it has any, and returns where they are.
+pub(crate) fn files(
+    application: &Application,
+    component: &anyturn_manifest::Component,
+    directory: &Path,
+) -> Result<Option<PathBuf>> {
+    if component.files().is_empty() {
+        return Ok(None);
+    }
+    let found = component
+        .files()
+        .resolve(application.root())
+        .map_err(|findings| anyhow!("{findings}"))?;
+    files::assemble(directory, &found).map(Some)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
@@ -196,16 +212,7 @@ pub(crate) fn runtime(
             Some(store) if uses_state(engine, code) => Some(store.namespace(id)?),
             _ => None,
         };
-        let mount = match component.files().is_empty() {
-            true => None,
-            false => {
-                let found = component
-                    .files()
-                    .resolve(application.root())
-                    .map_err(|findings| anyhow!("{findings}"))?;
-                Some(files::assemble(files, &found)?)
-            }
-        };
+        let mount = self::files(application, component, files)?;
         let environment = component
             .environment()
             .iter()

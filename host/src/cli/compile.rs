@@ -1,4 +1,5 @@
-//! `anyturn compile`: fills the cache of compiled components, for instance when an image is built.
+//! `anyturn compile`: makes what can be made before the application is served, for instance when an image is built:
+//! the cache of compiled components, and the files that components see. `anyturn up` then writes nothing to either.
 
 use super::configuration::{self, error_of};
 use crate::engine::{self, aot::Cache};
@@ -12,18 +13,21 @@ pub(super) struct Arguments {
     application: configuration::Arguments,
 }
 
-/// Compiles what is not compiled yet.
+/// Compiles what is not compiled yet, and puts files together that are not yet.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let application = &arguments.application;
     let (manifest, _) = anyturn_manifest::load(&application.manifest)
         .map_err(|findings| error_of(&findings, &application.manifest))?;
     // Code does not depend on how many instances there is room for.
-    let (engine, _) = engine::new(16)?;
+    let (engine, _) = engine::new(16, application.processor)?;
     let directory = application.compiled();
     let cache = Cache::open(&directory, &engine)?;
     prepare::compile(&manifest, &cache, &|name| application.provides(name), |text| {
         eprintln!("{text}")
     })?;
+    for component in manifest.triggered() {
+        prepare::files(&manifest, component, &application.files())?;
+    }
     let (found, compiled) = cache.counts();
     println!(
         "{compiled} compiled, {found} found compiled, in {}",

@@ -1,5 +1,6 @@
 //! Where every command finds the application, and how its variables get their values.
 
+use crate::engine::Processor;
 use anyhow::anyhow;
 use anyturn_check::{Checked, Subject};
 use anyturn_manifest::{DependencyName, Findings, Inputs};
@@ -31,9 +32,15 @@ pub(super) struct Arguments {
     )]
     pub(super) data_dir: PathBuf,
 
-    /// Keeps the compiled components elsewhere than in the data directory.
+    /// Keeps what can be made again, the compiled components and the files that components see, elsewhere than in
+    /// the data directory. Once everything is in it (`anyturn compile`), it may be read-only.
     #[arg(long, env = "ANYTURN_CACHE_DIR", value_name = "DIRECTORY")]
     cache_dir: Option<PathBuf>,
+
+    /// The processors that components are compiled for: `native` for such as this machine's, `any` for every one of
+    /// its architecture, as an image needs that is made on another machine than it runs on.
+    #[arg(long, env = "ANYTURN_PROCESSOR", value_enum, default_value = "native")]
+    pub(super) processor: Processor,
 
     /// The store: redis://[user:password@]host[:port][/database]. Without it (and REDIS_URL) the embedded one.
     #[arg(long, value_name = "URL")]
@@ -67,7 +74,7 @@ impl Arguments {
 
     /// Where the files of components are put together.
     pub(super) fn files(&self) -> PathBuf {
-        self.data_dir.join("files")
+        self.cache_dir.as_ref().unwrap_or(&self.data_dir).join("files")
     }
 
     /// Whether the host provides a dependency itself, so that the manifest's is left out.

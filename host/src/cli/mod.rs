@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod configuration;
 mod greeting;
+mod health;
 pub(crate) mod key;
 mod up;
 
@@ -32,6 +33,8 @@ enum Command {
     Check(check::Arguments),
     /// Compiles the application's components, so that the first start is quick.
     Compile(compile::Arguments),
+    /// Asks a running host how it is; ends with status 1 unless it is well.
+    Health(health::Arguments),
     /// Makes keys for the API.
     #[command(subcommand)]
     Key(key::Command),
@@ -43,6 +46,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Up(arguments) => up::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Key(command) => key::run(command),
     };
     match result {

@@ -122,7 +122,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
     }
     tick::choose_secret(&mut checked.values)?;
     // Half of the room is for calls from component to component.
-    let (engine, room) = engine::new(arguments.max_requests.saturating_mul(2))?;
+    let (engine, room) = engine::new(arguments.max_requests.saturating_mul(2), application.processor)?;
     let _ticker = Ticker::start(&engine)?;
     let cache = Cache::open(&application.compiled(), &engine)?;
     let compiled = tokio::task::block_in_place(|| {

@@ -26,14 +26,23 @@ const MEMORIES_PER_INSTANCE: u32 = 3;
 const TABLES_PER_INSTANCE: u32 = 8;
 const CORE_INSTANCES_PER_INSTANCE: u32 = 32;
 
+/// The processors that compiled components run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Processor {
+    /// Those that can do what this machine's can: the quickest code.
+    Native,
+    /// Every one of this architecture, for code that is compiled on one machine and runs on others.
+    Any,
+}
+
 /// Makes the engine, with room for `instances` component instances at once.
 ///
 /// Where the address space cannot be had (a container that limits virtual memory), the pool is halved until
 /// it fits; what was allotted is the second value.
-pub(crate) fn new(instances: u32) -> Result<(Engine, u32)> {
+pub(crate) fn new(instances: u32, processor: Processor) -> Result<(Engine, u32)> {
     let mut room = instances;
     loop {
-        match Engine::new(&config(room)) {
+        match Engine::new(&config(room, processor)?) {
             Ok(engine) => return Ok((engine, room)),
             Err(error) if room <= 16 => {
                 return Err(anyhow_of(error)).context("the instance pool cannot be reserved");
@@ -47,13 +56,19 @@ pub(crate) fn new(instances: u32) -> Result<(Engine, u32)> {
 }
 
 /// The engine's settings. All of them that influence code are part of the compiled cache's key.
-fn config(instances: u32) -> Config {
+fn config(instances: u32, processor: Processor) -> Result<Config> {
     let mut config = Config::new();
+    if processor == Processor::Any {
+        // A target that is named is compiled for without looking at what this processor can do beyond it.
+        config
+            .target(&target_lexicon::HOST.to_string())
+            .map_err(anyhow_of)?;
+    }
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
     config.memory_init_cow(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
-    config
+    Ok(config)
 }
 
 /// The pool. What an instance leaves behind is reset page by page where the kernel can tell which pages were

@@ -1,7 +1,7 @@
 //! Starting, being watched, and ending.
 
 use crate::{answer, hostile, one};
-use anyturn_tests::host::{Host, HostBuilder};
+use anyturn_tests::host::{Host, HostBuilder, binary};
 use anyturn_tests::process::Signal;
 use futures::StreamExt as _;
 use reqwest::StatusCode;
@@ -28,8 +28,14 @@ async fn a_damaged_cache_of_compiled_components_is_made_anew() {
     );
     drop(host);
 
-    for entry in std::fs::read_dir(&cache).unwrap() {
-        let path = entry.unwrap().path();
+    let entries = || {
+        std::fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+            .collect::<Vec<_>>()
+    };
+    for path in entries() {
         let mut bytes = std::fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -39,8 +45,8 @@ async fn a_damaged_cache_of_compiled_components_is_made_anew() {
     assert!(host.log().contains("damaged"), "{}", host.log());
     assert_eq!(one(&host, "count").await.1, "1");
     drop(host);
-    for entry in std::fs::read_dir(&cache).unwrap() {
-        std::fs::write(entry.unwrap().path(), b"short").unwrap();
+    for path in entries() {
+        std::fs::write(path, b"short").unwrap();
     }
     assert_eq!(one(&start().await, "count").await.1, "1");
 }
@@ -164,6 +170,37 @@ async fn the_hosts_own_pages_tell_what_an_operator_needs() {
     ] {
         assert!(metrics.contains(series), "{series} is in:\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn the_host_asks_another_one_how_it_is() {
+    let host = Host::start().await;
+    let address = format!("127.0.0.1:{}", host.port());
+    let ask = |arguments: &[&str]| {
+        std::process::Command::new(binary())
+            .args(["health", "--listen", &address])
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    for (page, says) in [
+        (None, "\"ready\":true"),
+        (Some("live"), ""),
+        (Some("health"), "\"store\""),
+    ] {
+        let output = ask(&page.into_iter().collect::<Vec<_>>());
+        assert!(output.status.success(), "{page:?}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(says), "{page:?}: {text}");
+    }
+    host.kill().await;
+    let output = ask(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("gives no answer") && text.contains("ANYTURN_LISTEN"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
