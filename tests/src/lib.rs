@@ -4,6 +4,8 @@
 //! - [`balancer`]: a load balancer that goes by `/ready`.
 //! - [`browser`]: a real Chromium.
 //! - [`cluster`]: several hosts on one Redis, with a model and tools that a test is in charge of.
+//! - [`container`]: the image, run as a container engine would.
+//! - [`dockerfile`]: what the Dockerfile says about running the image.
 //! - [`effect_server`]: tools of every effect class, whose effects are counted outside of anyturn.
 //! - [`fake_provider`]: OpenAI's API with a script, for what real providers only do sometimes.
 //! - [`hold`]: places at which something is stopped until the test lets it go on.
@@ -24,6 +26,8 @@ pub mod application;
 pub mod balancer;
 pub mod browser;
 pub mod cluster;
+pub mod container;
+pub mod dockerfile;
 pub mod effect_server;
 pub mod fake_provider;
 pub mod hold;

@@ -185,6 +185,15 @@ pub fn clients() -> Result<()> {
     })
 }
 
+/// Keeps what deployments are checked by under `target/validators`.
+pub fn validators() -> Result<()> {
+    keep(
+        &root().join("target/validators"),
+        &root().join("tests/validators/requirements.txt"),
+    )
+}
+
+/// Keeps a Python environment with what a file lists.
 fn keep(environment: &PathBuf, requirements: &Path) -> Result<()> {
     let wanted =
         std::fs::read(requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
@@ -193,7 +202,8 @@ fn keep(environment: &PathBuf, requirements: &Path) -> Result<()> {
         return Ok(());
     }
     let packages = String::from_utf8_lossy(&wanted)
-        .split_whitespace()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
         .collect::<Vec<_>>()
         .join(" and ");
     step(&format!("Installing {packages} for Python"));

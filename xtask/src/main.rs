@@ -5,10 +5,16 @@
 //! cargo's own freshness check.
 
 mod artifacts;
+mod deny;
+mod deploy;
 mod e2e;
 mod examples;
+mod image;
 mod machine;
+mod manifest;
+mod reproducible;
 mod run;
+mod sbom;
 mod toolchain;
 mod verify;
 
@@ -26,7 +32,7 @@ struct Command {
     run: fn(&[String]) -> Result<()>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 14] = [
     Command {
         name: "up",
         arguments: "[arguments of `anyturn up`]",
@@ -74,6 +80,36 @@ const COMMANDS: [Command; 9] = [
         arguments: "[--url URL | --spin] [arguments of `anyturn-e2e`]",
         about: "Check what the public API promises: against any deployment, under Spin, or against the host",
         run: e2e::e2e,
+    },
+    Command {
+        name: "image",
+        arguments: "[folder]",
+        about: "Put what the container image holds into a folder (target/image), as the Dockerfile does",
+        run: image::image,
+    },
+    Command {
+        name: "deny",
+        arguments: "",
+        about: "Check licences, sources, bans and advisories of dependencies by cargo-deny, which it installs",
+        run: deny::deny,
+    },
+    Command {
+        name: "deploy-check",
+        arguments: "",
+        about: "Check the files of deployments by the platforms' own schemas",
+        run: deploy::check,
+    },
+    Command {
+        name: "reproducible",
+        arguments: "",
+        about: "Build the components once more, elsewhere and with nothing cached, and compare them bit by bit",
+        run: reproducible::reproducible,
+    },
+    Command {
+        name: "sbom",
+        arguments: "",
+        about: "Write bills of materials (CycloneDX) of the components and the image to target/sbom",
+        run: sbom::sbom,
     },
     Command {
         name: "help",

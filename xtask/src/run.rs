@@ -85,19 +85,43 @@ impl Cargo {
         self
     }
 
+    /// Without a variable in its environment.
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
+    /// In another folder than the repository's root.
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
     /// Runs it and waits.
     pub fn run(mut self) -> Result<()> {
-        let shown = self
-            .0
-            .get_args()
-            .map(OsStr::to_string_lossy)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let shown = self.shown();
         let status = self
             .0
             .status()
-            .with_context(|| format!("`cargo {shown}` cannot be started"))?;
-        success(status).with_context(|| format!("`cargo {shown}` failed"))
+            .with_context(|| format!("`{shown}` cannot be started"))?;
+        success(status).with_context(|| format!("`{shown}` failed"))
+    }
+
+    /// Runs it and returns what it writes to its standard output.
+    pub fn output(mut self) -> Result<String> {
+        let shown = self.shown();
+        let output = self
+            .0
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("`{shown}` cannot be started"))?;
+        success(output.status).with_context(|| format!("`{shown}` failed"))?;
+        String::from_utf8(output.stdout).with_context(|| format!("`{shown}` writes no text"))
+    }
+
+    fn shown(&self) -> String {
+        let arguments: Vec<_> = self.0.get_args().map(OsStr::to_string_lossy).collect();
+        format!("cargo {}", arguments.join(" "))
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::artifacts::{self, TEST_COMPONENTS};
 use crate::run::{Cargo, step};
 use crate::toolchain::{self, COMPONENT_TARGET};
-use crate::{examples, machine, no_arguments};
+use crate::{examples, image, machine, manifest, no_arguments};
 
 /// The package that holds wasmtime.
 const HOST: &str = "anyturn";
@@ -25,6 +25,9 @@ pub fn test(arguments: &[String]) -> Result<()> {
     artifacts::host()?;
     examples::build()?;
     examples::test()?;
+    if cfg!(target_os = "linux") {
+        image::assemble(&image::default_folder())?;
+    }
     step("Testing the host");
     Cargo::new(["test", "--release", "--no-fail-fast", "-p", HOST])
         .args(arguments)
@@ -56,7 +59,7 @@ pub fn lint(arguments: &[String]) -> Result<()> {
         .args(strict)
         .run()?;
     step("Checking the lints of what only components compile");
-    let packages = artifacts::packages()?;
+    let packages = manifest::read()?.packages()?;
     Cargo::new(["clippy", "--profile", "component", "--target", COMPONENT_TARGET])
         .args(
             packages
