@@ -5,6 +5,7 @@
 //! Whether they are what each platform takes is checked by the platforms' own schemas: `cargo xtask deploy-check`.
 
 mod documents;
+mod fermyon;
 mod homes;
 mod spin;
 mod terraform;
