@@ -227,7 +227,7 @@ impl<'t> Table<'t> {
             let right = || {
                 let (most, unit) = UNITS
                     .iter()
-                    .find(|(_, unit)| longest % unit == 0)
+                    .find(|(_, unit)| longest.is_multiple_of(*unit))
                     .map_or((longest, "ms"), |(name, unit)| (longest / unit, *name));
                 let examples: Vec<String> = ["90s", "5m", "24h", "7d"]
                     .iter()
