@@ -13,7 +13,7 @@
 //! - [`journal`]: a conversation's journal as it stands in Redis, and what every journal must hold.
 //! - [`mod@line`]: what lies between a host and another server, and can be cut.
 //! - [`plan`]: turns that say themselves which tools are called in them.
-//! - [`redis_server`]: a real redis-server on a free port.
+//! - [`redis_server`], [`redis_sentinel`], [`redis_cluster`]: real redis-servers on free ports.
 //! - [`screen`]: what a client shows of a turn that is streamed to it.
 //! - [`mod@spin`]: the application under Spin.
 //! - [`sse`]: server-sent events as a client reads them.
@@ -35,12 +35,12 @@ pub mod host;
 pub mod journal;
 pub mod line;
 pub mod plan;
-pub mod process;
-pub mod redis_server;
 pub mod screen;
 pub mod spin;
 pub mod sse;
 pub mod users;
+
+pub use anyturn_test_servers::{process, redis_cluster, redis_sentinel, redis_server};
 
 use std::path::{Path, PathBuf};
 

@@ -1,32 +1,33 @@
-//! The one connection that all operations of the process share.
+//! One connection that operations share.
 //!
 //! Operations are sent as they come and their answers arrive in order (a multiplexed connection). A task of its
 //! own, the keeper, opens the connection and opens it again when somebody finds it broken: the driver, when the
 //! server closes it; an operation, when its time-out passed in complete silence (a server that hangs, a network
 //! that swallows packets), or when the server says that it is a replica by now.
+//!
+//! A link says of an operation that failed whether the server did not get it ([`Absent`]), did not run it
+//! ([`Failure::Refused`]), or may have run it ([`Failure::Lost`]). It repeats nothing.
 
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    ServerErrorKind, Value,
-};
+use ::redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use anyturn_state::Error;
-use anyturn_state::schema::{Arg, Invocation, SCRIPTS};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use anyturn_state::schema::Invocation;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::RedisOptions;
-use super::address::{Address, unavailable};
+use super::address::Address;
+use super::command::{command, verdict};
+use super::dial::{Dialer, Server, identify};
+use super::source::Source;
 
 /// Delays between attempts to connect double from the first to the last of these.
 const FIRST_DELAY: Duration = Duration::from_millis(20);
-const LAST_DELAY: Duration = Duration::from_secs(2);
-/// Operations that may wait to be written to the socket before their senders have to.
-const SEND_BUFFER: usize = 1024;
+const LAST_DELAY: Duration = Duration::from_millis(500);
 
 /// The shared connection. The keeper ends when it is dropped.
 pub(super) struct Link {
@@ -38,140 +39,243 @@ pub(super) struct Link {
     heard: AtomicU64,
 }
 
-#[derive(Clone)]
 enum State {
-    Up {
-        connection: MultiplexedConnection,
-        generation: u64,
-    },
-    Down {
-        since: Instant,
-        reason: String,
-    },
+    Up(Ready),
+    Down(Absent),
 }
 
-/// Says that a connection is of no use any more; later ones are not meant.
-struct Broken {
+/// A connection to send something on.
+#[derive(Clone)]
+pub(super) struct Ready {
+    connection: MultiplexedConnection,
     generation: u64,
+}
+
+/// There is no connection: nothing was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Absent {
+    pub(super) since: Instant,
     reason: String,
 }
 
-/// What answers at the other end.
-pub(super) struct Server {
-    name: &'static str,
-    version: String,
+/// Why an operation that was sent has no result.
+pub(super) enum Failure {
+    /// The server answered with an error: the operation has changed nothing.
+    Refused(RedisError),
+    /// There was no answer: only the caller's conditions can tell whether it took effect.
+    Lost(Error),
 }
 
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)
+/// Says that a connection is of no use any more; later ones are not meant.
+pub(super) struct Broken {
+    pub(super) generation: u64,
+    pub(super) reason: String,
+}
+
+impl Ready {
+    /// For what is no operation.
+    pub(super) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+}
+
+impl Absent {
+    pub(super) fn error(&self) -> Error {
+        Error::Unavailable(format!("Redis cannot be reached: {}", self.reason))
     }
 }
 
 impl Link {
-    /// Opens the connection and starts its keeper.
-    pub(super) async fn open(address: &Address, options: &RedisOptions) -> Result<(Self, Server), Error> {
+    /// Opens the connection, then starts its keeper.
+    pub(super) async fn open(
+        source: Source,
+        address: &Address,
+        options: &RedisOptions,
+    ) -> Result<(Self, Server), Error> {
         let (broken, reports) = mpsc::unbounded_channel();
-        let mut dialer = Dialer::new(address, options, broken.clone())?;
-        let cannot =
-            |error: RedisError| Error::Unavailable(format!("cannot connect to Redis at {address}: {error}"));
-        let mut connection = dialer.dial(1).await.map_err(cannot)?;
+        let mut dialer = Dialer::new(source, options.connection_timeout, broken.clone());
+        let mut connection = dialer
+            .dial(1)
+            .await
+            .map_err(|error| address.unreachable(&error))?;
         let server = identify(&mut connection, options.response_timeout).await?;
-        let (publish, state) = watch::channel(State::Up {
+        let ready = Ready {
             connection,
             generation: 1,
-        });
-        tokio::spawn(keep(dialer, publish, reports));
-        let link = Self {
+        };
+        Ok((
+            Self::keep(State::Up(ready), dialer, (broken, reports), options, None),
+            server,
+        ))
+    }
+
+    /// Starts a keeper that opens the connection as soon as it can, and says when it is lost.
+    pub(super) fn start(source: Source, options: &RedisOptions, lost: Arc<Notify>) -> Self {
+        let (broken, reports) = mpsc::unbounded_channel();
+        let dialer = Dialer::new(source, options.connection_timeout, broken.clone());
+        let absent = Absent {
+            since: Instant::now(),
+            reason: "no connection is open yet".to_owned(),
+        };
+        Self::keep(
+            State::Down(absent),
+            dialer,
+            (broken, reports),
+            options,
+            Some(lost),
+        )
+    }
+
+    fn keep(
+        first: State,
+        dialer: Dialer,
+        (broken, reports): (mpsc::UnboundedSender<Broken>, mpsc::UnboundedReceiver<Broken>),
+        options: &RedisOptions,
+        lost: Option<Arc<Notify>>,
+    ) -> Self {
+        let (publish, state) = watch::channel(first);
+        tokio::spawn(keep(dialer, publish, reports, lost));
+        Self {
             state,
             broken,
             timeout: options.response_timeout,
             opened: Instant::now(),
             heard: AtomicU64::new(0),
-        };
-        Ok((link, server))
-    }
-
-    pub(super) async fn ping(&self) -> Result<(), Error> {
-        self.exchange(async |connection| ::redis::cmd("PING").query_async::<Value>(connection).await)
-            .await?;
-        Ok(())
-    }
-
-    /// Runs a script and returns its one string.
-    pub(super) async fn evaluate(&self, call: &Invocation) -> Result<Vec<u8>, Error> {
-        let reply = self
-            .exchange(async |connection| {
-                let reply = connection
-                    .send_packed_command(&command("EVALSHA", call.script.sha1, call))
-                    .await;
-                match reply.and_then(Value::extract_error) {
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => connection
-                        .send_packed_command(&command("EVAL", call.script.source, call))
-                        .await
-                        .and_then(Value::extract_error),
-                    reply => reply,
-                }
-            })
-            .await?;
-        match reply {
-            Value::BulkString(bytes) => Ok(bytes),
-            other => Err(Error::Corrupt(format!("Redis answered {other:?} to a script"))),
         }
     }
 
-    /// Waits for the connection, uses it, and draws the conclusions, all within the time-out.
-    async fn exchange<F>(&self, action: F) -> Result<Value, Error>
-    where
-        F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<Value, RedisError>,
-    {
+    /// Asks the server for a sign of life.
+    pub(super) async fn ping(&self) -> Result<(), Error> {
         let deadline = Instant::now() + self.timeout;
-        let (mut connection, generation) = self.connection(deadline).await?;
+        let ready = self.wait(deadline).await?;
+        let ping = async |mut connection: MultiplexedConnection| {
+            ::redis::cmd("PING").query_async::<Value>(&mut connection).await
+        };
+        match self.exchange(ready, deadline, ping).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure.verdict()),
+        }
+    }
+
+    /// Waits for the connection, runs a script and returns its one string, all within the time-out.
+    pub(super) async fn evaluate(&self, call: &Invocation) -> Result<Vec<u8>, Error> {
+        let deadline = Instant::now() + self.timeout;
+        let ready = self.wait(deadline).await?;
+        let reply = self.run(ready, call, deadline).await;
+        string(reply.map_err(Failure::verdict)?)
+    }
+
+    /// Runs a script.
+    pub(super) async fn run(
+        &self,
+        ready: Ready,
+        call: &Invocation,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        self.exchange(ready, deadline, async |mut connection| {
+            let reply = connection
+                .send_packed_command(&command("EVALSHA", call.script.sha1, call))
+                .await;
+            match reply.and_then(Value::extract_error) {
+                Err(error) if is_unknown_script(&error) => connection
+                    .send_packed_command(&command("EVAL", call.script.source, call))
+                    .await
+                    .and_then(Value::extract_error),
+                reply => reply,
+            }
+        })
+        .await
+    }
+
+    /// Runs a script on a node that a slot is being moved to ("Redis cluster specification", ASK redirection).
+    pub(super) async fn run_asking(
+        &self,
+        ready: Ready,
+        call: &Invocation,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let ask = async |connection: &mut MultiplexedConnection, name, script| {
+            let mut asking = ::redis::pipe();
+            asking.cmd("ASKING");
+            asking.add_command(command(name, script, call));
+            let mut replies = connection.send_packed_commands(&asking, 0, 2).await?;
+            // The first one only says that what follows is taken for asked for.
+            replies.pop().unwrap_or(Value::Nil).extract_error()
+        };
+        self.exchange(ready, deadline, async |mut connection| {
+            match ask(&mut connection, "EVALSHA", call.script.sha1).await {
+                Err(error) if is_unknown_script(&error) => {
+                    ask(&mut connection, "EVAL", call.script.source).await
+                }
+                reply => reply,
+            }
+        })
+        .await
+    }
+
+    /// Uses the connection, and draws the conclusions, before the deadline.
+    async fn exchange<F>(&self, ready: Ready, deadline: Instant, action: F) -> Result<Value, Failure>
+    where
+        F: AsyncFnOnce(MultiplexedConnection) -> Result<Value, RedisError>,
+    {
+        let Ready {
+            connection,
+            generation,
+        } = ready;
         let sent = self.elapsed();
-        match timeout_at(deadline, action(&mut connection)).await {
+        match timeout_at(deadline, action(connection)).await {
             Ok(Ok(value)) => {
                 self.heard.fetch_max(self.elapsed(), Ordering::Relaxed);
                 Ok(value)
             }
             Ok(Err(error)) => {
-                let kind = error.kind();
-                if error.is_unrecoverable_error() || kind == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+                let is_lost = error.is_unrecoverable_error();
+                if is_lost || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
                     self.report(generation, error.to_string());
                 } else {
                     self.heard.fetch_max(self.elapsed(), Ordering::Relaxed);
                 }
-                Err(verdict(&error))
+                Err(match is_server_error(&error) {
+                    true => Failure::Refused(error),
+                    false => Failure::Lost(verdict(&error)),
+                })
             }
             Err(_) => {
                 if self.heard.load(Ordering::Relaxed) < sent {
                     self.report(generation, "the server is silent".to_owned());
                 }
-                Err(Error::Unavailable(format!(
+                Err(Failure::Lost(Error::Unavailable(format!(
                     "Redis did not answer within {:?}",
                     self.timeout
-                )))
+                ))))
             }
         }
     }
 
-    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Error> {
+    /// The connection, if there is one now.
+    pub(super) fn ready(&self) -> Result<Ready, Absent> {
+        match &*self.state.borrow() {
+            State::Up(ready) => Ok(ready.clone()),
+            State::Down(absent) => Err(absent.clone()),
+        }
+    }
+
+    /// Waits until there may be a connection where there was none.
+    pub(super) async fn changed(&self) {
         let mut state = self.state.clone();
+        // The keeper is there for as long as this link is, unless the runtime is shutting down.
+        let _ = state.wait_for(|state| matches!(state, State::Up(_))).await;
+    }
+
+    /// Waits for the connection; not at all when it has been away for longer than an operation may take.
+    pub(super) async fn wait(&self, deadline: Instant) -> Result<Ready, Error> {
         loop {
-            let reason = match &*state.borrow_and_update() {
-                State::Up {
-                    connection,
-                    generation,
-                } => return Ok((connection.clone(), *generation)),
-                State::Down { since, reason } if since.elapsed() > self.timeout => {
-                    return Err(Error::Unavailable(format!("Redis cannot be reached: {reason}")));
-                }
-                State::Down { reason, .. } => reason.clone(),
+            let absent = match self.ready() {
+                Ok(ready) => return Ok(ready),
+                Err(absent) => absent,
             };
-            match timeout_at(deadline, state.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => {
-                    return Err(Error::Unavailable(format!("Redis cannot be reached: {reason}")));
-                }
+            if absent.since.elapsed() > self.timeout || timeout_at(deadline, self.changed()).await.is_err() {
+                return Err(absent.error());
             }
         }
     }
@@ -186,27 +290,62 @@ impl Link {
     }
 }
 
+impl Failure {
+    fn verdict(self) -> Error {
+        match self {
+            Self::Refused(error) => verdict(&error),
+            Self::Lost(error) => error,
+        }
+    }
+}
+
+/// The one string that a script answers.
+pub(super) fn string(reply: Value) -> Result<Vec<u8>, Error> {
+    match reply {
+        Value::BulkString(bytes) => Ok(bytes),
+        other => Err(Error::Corrupt(format!("Redis answered {other:?} to a script"))),
+    }
+}
+
+fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// Whether the server said it, and not this side of the connection.
+fn is_server_error(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
 /// Keeps a connection open until nobody wants it any more.
 async fn keep(
     mut dialer: Dialer,
     publish: watch::Sender<State>,
     mut reports: mpsc::UnboundedReceiver<Broken>,
+    lost: Option<Arc<Notify>>,
 ) {
-    let mut generation = 1;
+    // The connection that there is, or was; none yet is the one before the first.
+    let mut generation = u64::from(matches!(*publish.borrow(), State::Up(_)));
     loop {
-        let reason = loop {
-            tokio::select! {
-                report = reports.recv() => match report {
-                    Some(report) if report.generation == generation => break report.reason,
-                    Some(_) => {}
-                    None => return,
-                },
-                () = publish.closed() => return,
+        if generation > 0 {
+            let reason = loop {
+                tokio::select! {
+                    report = reports.recv() => match report {
+                        Some(report) if report.generation == generation => break report.reason,
+                        Some(_) => {}
+                        None => return,
+                    },
+                    () = publish.closed() => return,
+                }
+            };
+            tracing::warn!(server = dialer.server(), reason, "lost the connection to Redis");
+            let since = Instant::now();
+            publish.send_replace(State::Down(Absent { since, reason }));
+            if let Some(lost) = &lost {
+                lost.notify_one();
             }
-        };
-        tracing::warn!(reason, "lost the connection to Redis");
+        }
         let since = Instant::now();
-        publish.send_replace(State::Down { since, reason });
+        let began = generation;
         generation += 1;
         let mut delay = FIRST_DELAY;
         let connection = loop {
@@ -218,10 +357,8 @@ async fn keep(
                 Ok(connection) => break connection,
                 Err(error) => {
                     tracing::debug!(%error, "could not connect to Redis");
-                    publish.send_replace(State::Down {
-                        since,
-                        reason: error.to_string(),
-                    });
+                    let reason = error.to_string();
+                    publish.send_replace(State::Down(Absent { since, reason }));
                 }
             }
             tokio::select! {
@@ -229,171 +366,12 @@ async fn keep(
                 () = publish.closed() => return,
             }
         };
-        tracing::info!(after = ?since.elapsed(), "connected to Redis again");
-        publish.send_replace(State::Up {
+        if began > 0 {
+            tracing::info!(server = dialer.server(), after = ?since.elapsed(), "connected to Redis again");
+        }
+        publish.send_replace(State::Up(Ready {
             connection,
             generation,
-        });
-    }
-}
-
-/// Opens connections to one server.
-struct Dialer {
-    client: Client,
-    /// Where the server does not speak RESP3, a lost connection is noticed by the next operation only.
-    plain: Client,
-    resp3: bool,
-    timeout: Duration,
-    broken: mpsc::UnboundedSender<Broken>,
-}
-
-impl Dialer {
-    fn new(
-        address: &Address,
-        options: &RedisOptions,
-        broken: mpsc::UnboundedSender<Broken>,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            client: address.client(|settings| settings.set_protocol(ProtocolVersion::RESP3))?,
-            plain: address.client(|settings| settings.set_protocol(ProtocolVersion::RESP2))?,
-            resp3: true,
-            timeout: options.connection_timeout,
-            broken,
-        })
-    }
-
-    async fn dial(&mut self, generation: u64) -> Result<MultiplexedConnection, RedisError> {
-        // Time-outs are this module's.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(SEND_BUFFER);
-        let mut connection = loop {
-            let (client, config) = if self.resp3 {
-                let broken = self.broken.clone();
-                let notify = move |push: PushInfo| {
-                    if push.kind == PushKind::Disconnection {
-                        let reason = "the server closed the connection".to_owned();
-                        return broken.send(Broken { generation, reason }).map_err(drop);
-                    }
-                    Ok(())
-                };
-                (&self.client, config.clone().set_push_sender(notify))
-            } else {
-                (&self.plain, config.clone())
-            };
-            match client.get_multiplexed_async_connection_with_config(&config).await {
-                Err(error) if self.resp3 && error.kind() == ErrorKind::RESP3NotSupported => {
-                    self.resp3 = false
-                }
-                result => break result?,
-            }
-        };
-        // Loading the scripts now saves a round trip later. Whoever may not load them will find out then.
-        let mut load = ::redis::pipe();
-        for script in SCRIPTS {
-            load.cmd("SCRIPT").arg("LOAD").arg(script.source).ignore();
-        }
-        let loading = load.exec_async(&mut connection);
-        match timeout(self.timeout, loading).await {
-            Ok(Err(error)) if error.is_unrecoverable_error() => Err(error),
-            Ok(_) => Ok(connection),
-            Err(_) => Err(RedisError::from(std::io::Error::from(
-                std::io::ErrorKind::TimedOut,
-            ))),
-        }
-    }
-}
-
-/// Finds out what answers, and refuses what is too old.
-async fn identify(connection: &mut MultiplexedConnection, limit: Duration) -> Result<Server, Error> {
-    let unknown = || Server {
-        name: "Redis",
-        version: "of an unknown version".to_owned(),
-    };
-    let mut info = ::redis::cmd("INFO");
-    let info = match timeout(limit, info.arg("server").query_async::<String>(connection)).await {
-        Ok(Ok(info)) => info,
-        // INFO may be forbidden to this user, which says nothing about the version.
-        Ok(Err(error)) if !error.is_unrecoverable_error() => return Ok(unknown()),
-        Ok(Err(error)) => return Err(unavailable(&error)),
-        Err(_) => {
-            return Err(Error::Unavailable(format!(
-                "Redis did not answer within {limit:?}"
-            )));
-        }
-    };
-    let field = |name: &str| {
-        let line = info
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.map(|value| value.trim().to_owned())
-    };
-    let Some(compatible) = field("redis_version") else {
-        return Ok(unknown());
-    };
-    let major = compatible
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
-    if major.is_some_and(|major| major < 7) {
-        return Err(Error::Unavailable(format!(
-            "anyturn needs Redis 7.0 or later (or Valkey); this server is version {compatible}"
-        )));
-    }
-    Ok(match field("valkey_version") {
-        Some(version) => Server {
-            name: "Valkey",
-            version,
-        },
-        None => Server {
-            name: "Redis",
-            version: compatible,
-        },
-    })
-}
-
-fn command(name: &'static str, script: &str, call: &Invocation) -> Cmd {
-    let Invocation {
-        script: _,
-        keys,
-        args,
-    } = call;
-    let size = args
-        .iter()
-        .map(|arg| {
-            if let Arg::Bytes(bytes) = arg {
-                bytes.len()
-            } else {
-                8
-            }
-        })
-        .sum::<usize>()
-        + keys.iter().map(String::len).sum::<usize>()
-        + script.len();
-    let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), size + 32);
-    command.arg(name).arg(script).arg(keys.len());
-    for key in keys {
-        command.arg(key);
-    }
-    for arg in args {
-        match arg {
-            Arg::Word(word) => command.arg(*word),
-            Arg::Integer(integer) => command.arg(*integer),
-            Arg::Bytes(bytes) => command.arg(bytes.as_slice()),
-        };
-    }
-    command
-}
-
-/// What an error of an operation means to its caller.
-fn verdict(error: &RedisError) -> Error {
-    // A script that the stored data makes fail. Everything else (loading, busy, out of memory, a replica, no
-    // permission, a lost connection) may pass, or is for whoever runs the server.
-    match (error.kind(), error.code()) {
-        (ErrorKind::Server(ServerErrorKind::ResponseError), _) | (_, Some("WRONGTYPE")) => {
-            Error::Corrupt(format!("Redis: {error}"))
-        }
-        _ => unavailable(error),
+        }));
     }
 }

@@ -4,13 +4,17 @@
 //! listener, subscribes to the channels that somebody waits for, and to no others. A [`Ticket`] is given out when
 //! its channel is subscribed to, so whoever looks after that and then waits misses nothing. When the connection
 //! was lost, everybody is woken up once it is there again, because there is no telling what was said meanwhile.
+//!
+//! In a cluster one connection to any node is enough: what is published on one is told to all of them by the
+//! cluster's own bus. That costs the bus a message to each node for each append; sharded channels would cost less in
+//! a large cluster, and a connection to each node here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::{PubSubSink, PubSubStream};
-use ::redis::{Client, RedisError};
+use ::redis::{ErrorKind, ProtocolVersion, RedisError};
 use anyturn_state::Error;
 use anyturn_state::schema::Waiter;
 use futures::StreamExt;
@@ -18,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep, timeout, timeout_at};
 
 use super::RedisOptions;
-use super::address::Address;
+use super::source::Source;
 
 /// Publications are not acknowledged; whoever waits looks by itself this often.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
@@ -57,23 +61,22 @@ fn lock(registry: &Registry) -> MutexGuard<'_, HashMap<Arc<str>, Channel>> {
 
 impl Notices {
     /// Starts the listener, which connects when somebody waits for the first time.
-    pub(super) fn new(address: &Address, options: &RedisOptions) -> Result<Self, Error> {
+    pub(super) fn new(source: Source, options: &RedisOptions) -> Self {
         let registry = Registry::default();
         let (wishes, inbox) = mpsc::unbounded_channel();
-        let client = address.client(|settings| settings)?;
         let timeout = options.connection_timeout;
         let listener = Listener {
-            client,
+            source,
             registry: Arc::clone(&registry),
             timeout,
             inbox,
         };
         tokio::spawn(listener.run());
-        Ok(Self {
+        Self {
             registry,
             wishes,
             timeout: options.response_timeout,
-        })
+        }
     }
 
     /// Subscribes to a channel, or joins those who have.
@@ -146,7 +149,7 @@ impl Drop for Ticket {
 }
 
 struct Listener {
-    client: Client,
+    source: Source,
     registry: Registry,
     timeout: Duration,
     /// Channels of which the wanted state may have changed.
@@ -182,10 +185,10 @@ impl Listener {
 
     /// Listens until the connection is lost, which is an error, or nobody can ask for anything any more.
     async fn listen(&mut self) -> Result<(), RedisError> {
+        let server = self.source.find(self.timeout).await?;
+        let client = self.source.client(server.clone(), ProtocolVersion::RESP2)?;
         let (mut sink, mut stream): (PubSubSink, PubSubStream) =
-            within(self.timeout, self.client.get_async_pubsub())
-                .await?
-                .split();
+            within(self.timeout, client.get_async_pubsub()).await?.split();
         let mut subscribed = HashSet::new();
         let all: Vec<Arc<str>> = lock(&self.registry).keys().cloned().collect();
         self.adjust(all, &mut subscribed, &mut sink).await?;
@@ -211,6 +214,10 @@ impl Listener {
                 }
                 _ = ping.tick() => {
                     within(self.timeout, sink.ping::<::redis::Value>()).await?;
+                    if !self.source.holds(&server) {
+                        let reason = "the server is in the cluster no more";
+                        return Err((ErrorKind::ClusterConnectionNotFound, reason).into());
+                    }
                 }
             }
         }

@@ -1,20 +1,31 @@
-//! Every promise of the port.
+//! Every promise of the port, on one server and on a cluster.
 
 use std::time::{Duration, Instant};
 
 use anyturn_state::conformance::{Fixture, check};
-use anyturn_store::NamespacedStore;
+use anyturn_store::{AnyStore, NamespacedStore, RedisOptions, RedisStore};
 
 use crate::server::{Server, unique};
 
-struct Redis {
+struct Redis<S> {
     store: NamespacedStore,
     neighbour: NamespacedStore,
     begun: Instant,
-    _server: Server,
+    _servers: S,
 }
 
-impl Fixture for Redis {
+impl<S> Redis<S> {
+    fn new(store: &AnyStore, servers: S) -> Self {
+        Self {
+            store: store.namespace("test").unwrap(),
+            neighbour: store.namespace("neighbour").unwrap(),
+            begun: Instant::now(),
+            _servers: servers,
+        }
+    }
+}
+
+impl<S> Fixture for Redis<S> {
     type Store = NamespacedStore;
 
     fn store(&self) -> &NamespacedStore {
@@ -38,22 +49,39 @@ impl Fixture for Redis {
     }
 }
 
-fn run(promise: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(async {
-        let server = Server::start().await;
-        let store = server.store().await;
-        let fixture = Redis {
-            store: store.namespace("test").unwrap(),
-            neighbour: store.namespace("neighbour").unwrap(),
-            begun: Instant::now(),
-            _server: server,
-        };
-        check(promise, &fixture).await;
-    });
+        .unwrap()
 }
 
-anyturn_state::conformance_tests!(run);
+mod one_server {
+    use super::*;
+
+    fn run(promise: &str) {
+        runtime().block_on(async {
+            let server = Server::start().await;
+            let store = server.store().await;
+            check(promise, &Redis::new(&store, server)).await;
+        });
+    }
+
+    anyturn_state::conformance_tests!(run);
+}
+
+mod cluster {
+    use super::*;
+
+    fn run(promise: &str) {
+        runtime().block_on(async {
+            let cluster = crate::cluster::shared().await;
+            let store = RedisStore::connect(&cluster.url(), RedisOptions::default())
+                .await
+                .unwrap();
+            check(promise, &Redis::new(&AnyStore::Redis(store), cluster)).await;
+        });
+    }
+
+    anyturn_state::conformance_tests!(run);
+}

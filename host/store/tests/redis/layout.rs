@@ -1,7 +1,7 @@
 //! What lies in Redis: one slot for each scope, times to live, and nothing that is left behind.
 
 use anyturn_state::{Error, ExpectedLength, ExpectedVersion, NewJob, Position, Query, Queue, Store, Write};
-use anyturn_store::NamespacedStore;
+use anyturn_store::{AnyStore, NamespacedStore, RedisOptions, RedisStore};
 use redis::aio::MultiplexedConnection;
 
 use crate::server::Server;
@@ -67,27 +67,11 @@ async fn exercise_the_queue(store: &NamespacedStore) {
 #[tokio::test]
 async fn all_keys_of_a_scope_lie_in_one_slot() {
     // A node of a cluster refuses scripts whose keys lie in several slots, or that touch undeclared ones.
-    let server = Server::start_with(&["--cluster-enabled", "yes", "--cluster-port", &free_port()]).await;
-    let mut spy = server.spy().await;
-    redis::cmd("CLUSTER")
-        .arg("ADDSLOTSRANGE")
-        .arg(0)
-        .arg(16383)
-        .exec_async(&mut spy)
+    let cluster = crate::cluster::shared().await;
+    let store = RedisStore::connect(&cluster.url(), RedisOptions::default())
         .await
         .unwrap();
-    loop {
-        let info: String = redis::cmd("CLUSTER")
-            .arg("INFO")
-            .query_async(&mut spy)
-            .await
-            .unwrap();
-        if info.contains("cluster_state:ok") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    let store = server.namespace().await;
+    let store = AnyStore::Redis(store).namespace("layout").unwrap();
     let index = Write::IndexPut {
         index: "sessions".into(),
         member: "m".into(),
@@ -115,19 +99,16 @@ async fn all_keys_of_a_scope_lie_in_one_slot() {
         .unwrap();
     exercise_the_queue(&store).await;
     let mut slots = std::collections::BTreeMap::<String, Vec<u16>>::new();
-    for key in keys(&mut spy).await {
-        let slot = redis::cmd("CLUSTER")
-            .arg("KEYSLOT")
-            .arg(&key)
-            .query_async(&mut spy)
-            .await
-            .unwrap();
-        let scope = key.split_once('}').unwrap().0.to_owned();
-        slots.entry(scope).or_default().push(slot);
+    for node in cluster.nodes() {
+        let keys = node.command(&["KEYS", "anyturn:?layout/*"]);
+        for key in keys.split("\r\n").filter(|line| line.contains('{')) {
+            let scope = key.split_once('}').unwrap().0.to_owned();
+            slots.entry(scope).or_default().push(cluster.slot(key));
+        }
     }
     assert_eq!(
         slots.keys().collect::<Vec<_>>(),
-        ["anyturn:{test/conversation/1", "anyturn:{test/jobs"]
+        ["anyturn:{layout/conversation/1", "anyturn:{layout/jobs"]
     );
     for (scope, slots) in slots {
         assert!(
@@ -135,11 +116,6 @@ async fn all_keys_of_a_scope_lie_in_one_slot() {
             "{scope}: {slots:?}"
         );
     }
-}
-
-fn free_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }
 
 #[tokio::test]

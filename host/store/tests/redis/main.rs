@@ -8,9 +8,12 @@
     reason = "panicking is how a test fails"
 )]
 
+mod cluster;
 mod conformance;
+mod failover;
 mod faults;
 mod layout;
+mod sentinel;
 mod server;
 mod throughput;
 mod tls;
