@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -69,7 +70,7 @@ pub(crate) struct Metrics {
     waiting: Gauge,
     cache_hits: Gauge,
     cache_misses: Gauge,
-    store_round_trips: Gauge,
+    store_round_trips: Counter,
 }
 
 /// The series of one component that every request touches.
@@ -127,7 +128,7 @@ impl Metrics {
             waiting: Gauge::default(),
             cache_hits: Gauge::default(),
             cache_misses: Gauge::default(),
-            store_round_trips: Gauge::default(),
+            store_round_trips: Counter::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -174,7 +175,7 @@ impl Metrics {
             metrics.store_errors.clone(),
         );
         registry.register(
-            "store_round_trips_sent",
+            "store_round_trips",
             "Operations sent to the store",
             metrics.store_round_trips.clone(),
         );
@@ -283,8 +284,10 @@ impl Metrics {
         self.running.set(count(readings.running));
         self.places.set(count(readings.places));
         self.waiting.set(count(readings.waiting));
+        // The store counts by itself, from its opening on.
         self.store_round_trips
-            .set(i64::try_from(readings.store_round_trips).unwrap_or(i64::MAX));
+            .inner()
+            .store(readings.store_round_trips, Ordering::Relaxed);
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
