@@ -29,17 +29,33 @@ async fn connect(redis: &str) -> redis::aio::MultiplexedConnection {
         .unwrap_or_else(|error| panic!("redis answers at {redis}: {error}"))
 }
 
-/// Reads the journal of a conversation whose user and session have names without escapes.
+/// The key of the journal of a conversation whose user and session have names without escapes.
+pub fn key(user: &str, session: &str) -> String {
+    format!("anyturn:{{chat/conversation/{user}/{session}}}:j:turns")
+}
+
+/// Reads the journal of a conversation whose user and session have names without escapes. In a cluster, any node
+/// will do: it says who has the journal.
 pub async fn read(redis: &str, user: &str, session: &str) -> Vec<Value> {
-    let key = format!("anyturn:{{chat/conversation/{user}/{session}}}:j:turns");
-    let mut connection = connect(redis).await;
-    let entries: Vec<(String, HashMap<String, String>)> = redis::cmd("XRANGE")
-        .arg(&key)
-        .arg("-")
-        .arg("+")
-        .query_async(&mut connection)
-        .await
-        .unwrap_or_else(|error| panic!("{key} can be read: {error}"));
+    let key = key(user, session);
+    let mut redis = redis.to_owned();
+    let entries: Vec<(String, HashMap<String, String>)> = loop {
+        let mut connection = connect(&redis).await;
+        let mut range = redis::cmd("XRANGE");
+        match range
+            .arg(&key)
+            .arg("-")
+            .arg("+")
+            .query_async(&mut connection)
+            .await
+        {
+            Ok(entries) => break entries,
+            Err(error) => match error.redirect_node() {
+                Some((node, _)) => redis = format!("redis://{node}"),
+                None => panic!("{key} can be read: {error}"),
+            },
+        }
+    };
     entries
         .iter()
         .map(|(_, fields)| {

@@ -1,6 +1,6 @@
 //! A cell of the grid: a conversation that was stopped at a point, and how it goes on.
 
-use anyturn_tests::cluster::{ASSISTANT, Cluster};
+use anyturn_tests::cluster::{ASSISTANT, Cluster, Redis};
 use anyturn_tests::effect_server::{Class, Moment};
 use anyturn_tests::hold::Hold;
 use anyturn_tests::host::Host;
@@ -66,6 +66,37 @@ impl Request {
 }
 
 impl Cell {
+    /// A cell whose plan is one call.
+    pub fn new(point: Point, class: Class) -> Self {
+        let mut cell = Self {
+            point,
+            class,
+            plan: Plan::default(),
+        };
+        cell.plan = Plan::of_one(class, &cell.label());
+        cell
+    }
+
+    /// Begins the conversation, and brings it to its point.
+    pub async fn begin(self, cluster: &Cluster<impl Redis>, host: &Host) -> Begun {
+        let hold = self.hold(cluster);
+        let request = self.request(host);
+        let first = Request(tokio::spawn(async move {
+            // Whatever comes of it: the host may die.
+            if let Ok(response) = request.send().await {
+                let _ = response.bytes().await;
+            }
+        }));
+        tokio::time::timeout(PATIENCE, hold.reached())
+            .await
+            .unwrap_or_else(|_| panic!("{} comes to its point:\n{}", self.label(), host.log()));
+        Begun {
+            cell: self,
+            hold,
+            first,
+        }
+    }
+
     /// What everything of the cell is called.
     pub fn label(&self) -> String {
         format!("{:?}-{}", self.point, self.class.tool())
@@ -85,7 +116,7 @@ impl Cell {
         matches!(self.point, Point::Admitted | Point::Told)
     }
 
-    fn hold(&self, cluster: &Cluster) -> Hold {
+    fn hold(&self, cluster: &Cluster<impl Redis>) -> Hold {
         match self.point {
             Point::Admitted => cluster.holds.place(self.plan.asking(0)),
             Point::Intended => cluster.effects.hold(&self.label(), Moment::BeforeEffect),
@@ -96,30 +127,11 @@ impl Cell {
 }
 
 /// Begins a conversation for each point and class, and brings each to its point.
-pub async fn begin_all(cluster: &Cluster, host: &Host) -> Vec<Begun> {
+pub async fn begin_all(cluster: &Cluster<impl Redis>, host: &Host) -> Vec<Begun> {
     let cells = POINTS
         .into_iter()
         .flat_map(|point| Class::ALL.map(|class| (point, class)));
-    let begun = cells.map(async |(point, class)| {
-        let mut cell = Cell {
-            point,
-            class,
-            plan: Plan::default(),
-        };
-        cell.plan = Plan::of_one(class, &cell.label());
-        let hold = cell.hold(cluster);
-        let request = cell.request(host);
-        let first = Request(tokio::spawn(async move {
-            // Whatever comes of it: the host may die.
-            if let Ok(response) = request.send().await {
-                let _ = response.bytes().await;
-            }
-        }));
-        tokio::time::timeout(PATIENCE, hold.reached())
-            .await
-            .unwrap_or_else(|_| panic!("{} comes to its point:\n{}", cell.label(), host.log()));
-        Begun { cell, hold, first }
-    });
+    let begun = cells.map(async |(point, class)| Cell::new(point, class).begin(cluster, host).await);
     join_all(begun).await
 }
 
@@ -175,7 +187,8 @@ pub async fn left_alone(cluster: &Cluster, begun: Vec<Begun>, host: &Host) -> Ve
     ended.collect()
 }
 
-async fn repeat(cell: &Cell, host: &Host) -> Value {
+/// Repeats a request until it has the turn's answer.
+pub async fn repeat(cell: &Cell, host: &Host) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let response = cell.request(host).send().await.unwrap();

@@ -6,6 +6,7 @@
 //! anyturn.
 
 mod cell;
+mod failover;
 mod promises;
 mod streams;
 

@@ -1,6 +1,6 @@
 //! What must hold of every cell, whatever happened to the instances.
 
-use anyturn_tests::cluster::{ASSISTANT, Cluster};
+use anyturn_tests::cluster::{ASSISTANT, Cluster, Redis};
 use anyturn_tests::effect_server::{Class, Effect};
 use anyturn_tests::host::Host;
 use anyturn_tests::journal;
@@ -17,7 +17,7 @@ pub struct Picture {
 }
 
 /// Looks at everything that an instance could change.
-pub async fn picture(cluster: &Cluster, ended: &[Ended]) -> Picture {
+pub async fn picture(cluster: &Cluster<impl Redis>, ended: &[Ended]) -> Picture {
     let mut journals = Vec::new();
     for ended in ended {
         journals.push(journal_of(cluster, &ended.answer).await);
@@ -28,13 +28,13 @@ pub async fn picture(cluster: &Cluster, ended: &[Ended]) -> Picture {
     }
 }
 
-async fn journal_of(cluster: &Cluster, answer: &Value) -> Vec<Value> {
+async fn journal_of(cluster: &Cluster<impl Redis>, answer: &Value) -> Vec<Value> {
     let session = answer["session"].as_str().unwrap();
-    journal::read(&cluster.redis.url(), "local", session).await
+    journal::read(&cluster.redis.server(), "local", session).await
 }
 
 /// Asserts the promises of all cells, and tells all that are broken at once.
-pub async fn kept(cluster: &Cluster, host: &Host, ended: &[Ended]) {
+pub async fn kept(cluster: &Cluster<impl Redis>, host: &Host, ended: &[Ended]) {
     let mut broken = Vec::new();
     for one in ended {
         let label = one.cell.label();
@@ -69,7 +69,7 @@ pub async fn kept(cluster: &Cluster, host: &Host, ended: &[Ended]) {
 }
 
 /// What the tool did, against what its class promises and what the client was told.
-fn effects(cluster: &Cluster, ended: &Ended, check: &mut impl FnMut(bool, &str)) {
+fn effects(cluster: &Cluster<impl Redis>, ended: &Ended, check: &mut impl FnMut(bool, &str)) {
     let label = ended.cell.label();
     let count = cluster.effects.count(&label);
     let call = &ended.answer["tool_calls"][0];
