@@ -16,6 +16,7 @@ use crate::runtime::{Component, Runtime, Status};
 use crate::server::routes::Routes;
 use crate::wasi::Template;
 use anyhow::{Context as _, Result, anyhow};
+use anyturn_check::Checked;
 use anyturn_manifest::{Application, Dependency, DependencyName, Values};
 use anyturn_store::AnyStore;
 use std::collections::HashMap;
@@ -264,8 +265,8 @@ fn pre(linker: &Linker<Guest>, component: &Compiled) -> Result<ProxyPre<Guest>> 
 }
 
 /// The store that the variables name.
-pub(crate) async fn store(values: &Values, data: &Path) -> Result<AnyStore> {
-    match values.text("redis_url") {
+pub(crate) async fn store(checked: &Checked, data: &Path) -> Result<AnyStore> {
+    match checked.values.text("redis_url") {
         "" => {
             let directory = data.join("store");
             let store = anyturn_store::EmbeddedStore::open(&directory)
@@ -280,7 +281,11 @@ pub(crate) async fn store(values: &Values, data: &Path) -> Result<AnyStore> {
             Ok(AnyStore::Embedded(store))
         }
         url => {
-            let store = anyturn_store::RedisStore::connect(url, Default::default())
+            let options = anyturn_store::RedisOptions {
+                certificate_authority: checked.redis_authority.clone(),
+                ..Default::default()
+            };
+            let store = anyturn_store::RedisStore::connect(url, options)
                 .await
                 .context("the store that redis_url (REDIS_URL) names cannot be used")?;
             Ok(AnyStore::Redis(store))

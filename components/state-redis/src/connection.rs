@@ -58,6 +58,11 @@ async fn variable(name: &str, meaning: &str) -> Result<String, Error> {
 
 impl SpinRedis {
     async fn connect(&self) -> Result<Connection, Error> {
+        if names_several_servers(&self.url) {
+            return Err(one_server_only(
+                "redis_url names sentinels or a cluster, and this component can use one server only",
+            ));
+        }
         match within(RESPONSE_TIMEOUT, Connection::open(&self.url)).await? {
             Ok(connection) => Ok(connection),
             Err(RedisError::InvalidAddress) => Err(Error::Unavailable(
@@ -99,7 +104,11 @@ impl SpinRedis {
             RedisError::TypeError => "the answer was of another type".to_owned(),
             RedisError::Other(message) => message.replace(&self.url, "the configured address"),
         };
-        if is_about_the_data(&message) {
+        if is_a_redirection(&message) {
+            one_server_only(&format!(
+                "the Redis is a cluster, and this component cannot go where it is redirected to ({message})"
+            ))
+        } else if is_about_the_data(&message) {
             Error::Corrupt(format!("Redis: {message}"))
         } else {
             Error::Unavailable(format!("Redis: {message}"))
@@ -208,6 +217,29 @@ fn is_unknown_script(message: &str) -> bool {
     message.contains("No matching script") || message.contains("NOSCRIPT")
 }
 
+/// What to do where one server is not enough.
+fn one_server_only(reason: &str) -> Error {
+    Error::Unavailable(format!(
+        "{reason}: give it a single server or a proxy in front of the cluster (redis://…), or run the application in \
+         anyturn's host, which provides the state itself and takes redis-sentinel:// and redis-cluster://"
+    ))
+}
+
+fn names_several_servers(url: &str) -> bool {
+    let (scheme, _) = url.split_once("://").unwrap_or_default();
+    scheme.ends_with("-sentinel") || scheme.ends_with("-cluster")
+}
+
+/// The same variety of names as above, for `MOVED` and `ASK`, which are followed by a slot and an address.
+fn is_a_redirection(message: &str) -> bool {
+    ["MOVED", "Moved", "ASK", "Ask"].into_iter().any(|name| {
+        let after = message
+            .split_once(name)
+            .map(|(_, after)| after.trim_start_matches([':', ' ']));
+        after.is_some_and(|after| after.starts_with(|first: char| first.is_ascii_digit()))
+    })
+}
+
 /// Errors that say that a script cannot work with what is stored; others may pass.
 fn is_about_the_data(message: &str) -> bool {
     message.contains("WRONGTYPE") || message.contains("ResponseError") || message.starts_with("ERR")
@@ -237,6 +269,31 @@ mod tests {
         assert!(!is_about_the_data(
             "OOM: command not allowed when used memory > 'maxmemory'."
         ));
+    }
+
+    #[test]
+    fn a_cluster_is_told_with_what_to_do() {
+        let redis = SpinRedis {
+            url: "redis://redis.example".to_owned(),
+            shared: RefCell::new(None),
+        };
+        for message in [
+            "Moved: 3999 127.0.0.1:6381",
+            "MOVED: 3999 127.0.0.1:6381",
+            "An error was signalled by the server - Moved: 3999 127.0.0.1:6381",
+            "Ask: 3999 127.0.0.1:6381",
+        ] {
+            let told = redis.verdict(RedisError::Other(message.to_owned()));
+            assert!(
+                matches!(&told, Error::Unavailable(reason) if reason.contains("redis-cluster://")),
+                "{told}"
+            );
+        }
+        let other = redis.verdict(RedisError::Other("OOM: 3999 are too many".to_owned()));
+        assert!(!other.to_string().contains("redis-cluster://"), "{other}");
+        assert!(names_several_servers("rediss-cluster://a.example,b.example"));
+        assert!(names_several_servers("redis-sentinel://a.example/main"));
+        assert!(!names_several_servers("redis://my-cluster.example"));
     }
 
     #[test]

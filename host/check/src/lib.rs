@@ -28,6 +28,8 @@ pub struct Subject<'a> {
     pub listen: IpAddr,
     /// Which dependencies the host provides itself; their component files need not be there.
     pub provided: &'a dyn Fn(&DependencyName) -> bool,
+    /// The file with the certificate authority of the Redis that `redis_url` names.
+    pub redis_ca_file: Option<&'a Path>,
 }
 
 /// An application that nothing is known to be wrong with, and the values of its variables.
@@ -37,6 +39,8 @@ pub struct Checked {
     pub application: Application,
     /// What its variables are, the host's own choices included.
     pub values: Values,
+    /// The certificate authority of its Redis, in PEM.
+    pub redis_authority: Option<Vec<u8>>,
 }
 
 /// Checks everything, and gives warnings beside the result.
@@ -46,11 +50,15 @@ pub struct Checked {
 pub fn check(subject: &Subject<'_>) -> Result<(Checked, Findings), Findings> {
     let (application, mut findings) = load(subject.manifest)?;
     findings.extend(application.check_files(subject.provided));
+    let mut redis_authority = None;
     let values = match application.values(subject.inputs) {
         Ok((mut values, warnings)) => {
             findings.extend(warnings);
             settings::choose(&mut values, subject.listen);
             findings.extend(settings::check(&application, &values, subject.listen));
+            let (authority, found) = settings::store::check(&application, &values, subject);
+            redis_authority = authority;
+            findings.extend(found);
             Some(values)
         }
         Err(errors) => {
@@ -60,7 +68,11 @@ pub fn check(subject: &Subject<'_>) -> Result<(Checked, Findings), Findings> {
     };
     findings.extend(assistants::check(&application, values.as_ref()));
     match values {
-        Some(values) => findings.into_result(Checked { application, values }),
+        Some(values) => findings.into_result(Checked {
+            application,
+            values,
+            redis_authority,
+        }),
         None => Err(findings),
     }
 }

@@ -6,8 +6,9 @@ use anyturn_identity::{Config, ConfigError, Variables};
 use anyturn_manifest::{Application, Finding, Findings, Origin, Values, aliases};
 use anyturn_model::presets;
 use anyturn_model::settings::{Provider, SettingsError};
-use redis::IntoConnectionInfo as _;
 use url::Url;
+
+pub(crate) mod store;
 
 /// Who everybody is on a machine of one's own.
 const LOCAL_USER: &str = "local";
@@ -43,7 +44,7 @@ pub(crate) fn check(application: &Application, values: &Values, listen: IpAddr) 
     add(line_breaks(&report));
     add(identity(&report, listen));
     add(language_model(&report));
-    add(redis_url(&report));
+    add(store::address(&report));
     add(cors_origins(&report));
     for component in application.triggered() {
         if let Err(errors) = application.settings(component, values) {
@@ -224,18 +225,6 @@ fn blamed(message: &str) -> &'static str {
         Some(name) if !message.starts_with("llm_provider") => name,
         _ => "llm_provider",
     }
-}
-
-/// The address of the store; never quoted, since it may hold a password.
-fn redis_url(report: &Report<'_>) -> Vec<Finding> {
-    let text = report.text("redis_url");
-    if text.is_empty() || text.into_connection_info().is_ok() {
-        return Vec::new();
-    }
-    vec![report.finding("redis_url", "is no address of a Redis server").advise(
-        "write redis://[user:password@]host[:port][/database], or rediss:// for TLS, with reserved characters of a \
-         password percent-encoded",
-    )]
 }
 
 /// Origins, separated by commas or blanks; or `*`.

@@ -33,6 +33,7 @@ fn outcome(root: &Path, inputs: &Inputs) -> Result<String, String> {
         inputs,
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         provided: &|name| name.covers("demo:state/store@0.1.0"),
+        redis_ca_file: None,
     };
     let directory = format!("{}/", root.display());
     match check(&subject) {

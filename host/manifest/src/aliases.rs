@@ -75,12 +75,14 @@ pub(crate) fn derive(values: &mut Values) {
     }
 }
 
-/// Scheme, host and port of a URL, as `allowed_outbound_hosts` spells them; nothing for what is no such URL.
+/// Scheme, host and port of a URL, as `allowed_outbound_hosts` spells them; nothing for what is no such URL, and for
+/// sentinels and clusters, which no component can call.
 pub fn origin_of(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let host = url.host_str().filter(|host| !host.is_empty())?;
     let scheme = url.scheme();
     let port = match (url.port_or_known_default(), scheme) {
+        (_, "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster") => return None,
         (Some(port), _) => port,
         (None, "redis" | "rediss") => 6379,
         (None, _) => return None,
@@ -100,6 +102,8 @@ mod tests {
             ("redis://user:secret@cache:6380/2", Some("redis://cache:6380")),
             ("rediss://cache", Some("rediss://cache:6379")),
             ("http://[::1]:8080/", Some("http://[::1]:8080")),
+            ("redis-cluster://cache:7000", None),
+            ("redis-sentinel://a:26379,b:26379/main", None),
             ("", None),
             ("localhost:11434", None),
             ("/v1", None),

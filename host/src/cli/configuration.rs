@@ -42,9 +42,14 @@ pub(super) struct Arguments {
     #[arg(long, env = "ANYTURN_PROCESSOR", value_enum, default_value = "native")]
     pub(super) processor: Processor,
 
-    /// The store: redis://[user:password@]host[:port][/database]. Without it (and REDIS_URL) the embedded one.
+    /// The store: redis://[user:password@]host[:port][/database], redis-sentinel://host[:port],…/primary or
+    /// redis-cluster://host[:port],…; rediss… for TLS. Without it (and REDIS_URL) the embedded one.
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
+
+    /// The private certificate authority of a Redis with TLS, in PEM. Without it the public ones are trusted.
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
+    redis_ca_file: Option<PathBuf>,
 
     /// Sets an application variable: name=value, name=@file, @file.json or @file.toml.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
@@ -96,6 +101,7 @@ impl Arguments {
             inputs: &inputs,
             listen,
             provided: &|dependency| self.provides(dependency),
+            redis_ca_file: self.redis_ca_file.as_deref(),
         })
     }
 }

@@ -134,7 +134,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
         )
     })?;
     let store = match prepare::needs_state(&engine, &compiled) {
-        true => Some(prepare::store(&checked.values, &application.data_dir).await?),
+        true => Some(prepare::store(&checked, &application.data_dir).await?),
         false => None,
     };
 
