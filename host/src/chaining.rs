@@ -10,6 +10,7 @@ use crate::worker;
 use http::Request;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// How long a chain of calls may be.
@@ -64,9 +65,11 @@ async fn dispatch(
         .headers_mut()
         .entry(headers::REQUEST_ID)
         .or_insert_with(|| call.request_id.header());
-    let response = worker::call(&runtime, &component, call, request, permit)
-        .await
-        .map_err(error_of)?;
+    let started = Instant::now();
+    let answer = worker::call(&runtime, &component, call, request, permit).await;
+    let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
+    component.series.called(status, started.elapsed());
+    let response = answer.map_err(error_of)?;
     Ok(response.map(|body| body.boxed_unsync()))
 }
 

@@ -18,6 +18,7 @@ mod prepare;
 mod readiness;
 mod runtime;
 mod server;
+mod telemetry;
 mod tick;
 mod wasi;
 mod worker;

@@ -3,6 +3,10 @@
 //! Series that a good request touches are looked up once, when a component is prepared, and are a few atomic
 //! additions afterwards.
 
+mod process;
+
+use crate::telemetry::agents::Agents;
+use process::Process;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -39,9 +43,12 @@ struct StoreOperation {
     operation: &'static str,
 }
 
+/// Why an instance can be stopped.
+const FAILURES: [&str; 6] = ["trap", "cpu", "memory", "wall", "instantiation", "error"];
+
 /// Makes histograms of durations in seconds.
 #[derive(Clone)]
-struct Seconds;
+pub(crate) struct Seconds;
 
 impl MetricConstructor<Histogram> for Seconds {
     fn new_metric(&self) -> Histogram {
@@ -57,6 +64,10 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     durations: Family<OfComponent, Histogram, Seconds>,
+    calls: Family<Answered, Counter>,
+    call_durations: Family<OfComponent, Histogram, Seconds>,
+    streams: Gauge,
+    agents: Agents,
     failures: Family<Failed, Counter>,
     refused: Family<Refused, Counter>,
     waited: Histogram,
@@ -78,10 +89,23 @@ pub(crate) struct Series {
     ok: Counter,
     durations: Histogram,
     requests: Family<Answered, Counter>,
+    calls: Family<Answered, Counter>,
+    call_durations: Histogram,
     component: String,
 }
 
 impl Series {
+    /// A call from another component was answered; 0 stands for no answer.
+    pub(crate) fn called(&self, status: u16, duration: Duration) {
+        self.call_durations.observe(duration.as_secs_f64());
+        self.calls
+            .get_or_create(&Answered {
+                component: self.component.clone(),
+                status,
+            })
+            .inc();
+    }
+
     /// A request was answered.
     pub(crate) fn answered(&self, status: u16, duration: Duration) {
         self.durations.observe(duration.as_secs_f64());
@@ -98,6 +122,15 @@ impl Series {
     }
 }
 
+/// An event stream that is being sent.
+pub(crate) struct OpenStream(Gauge);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// What `/metrics` reads from elsewhere when it is asked.
 pub(crate) struct Readings {
     pub(crate) ready: bool,
@@ -111,10 +144,17 @@ pub(crate) struct Readings {
 impl Metrics {
     /// Empty series.
     pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("anyturn");
+        let mut root = Registry::default();
+        root.register_collector(Box::new(Process));
+        let registry = root.sub_registry_with_prefix("anyturn");
+        let agents = Agents::new(registry);
         let metrics = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(Seconds),
+            calls: Family::default(),
+            call_durations: Family::new_with_constructor(Seconds),
+            streams: Gauge::default(),
+            agents,
             failures: Family::default(),
             refused: Family::default(),
             waited: Seconds.new_metric(),
@@ -141,6 +181,22 @@ impl Metrics {
             "Time from a request's arrival to the head of its response",
             Unit::Seconds,
             metrics.durations.clone(),
+        );
+        registry.register(
+            "component_calls",
+            "Calls from component to component, by the one that was called; status 0 is no answer",
+            metrics.calls.clone(),
+        );
+        registry.register_with_unit(
+            "component_call_duration",
+            "Time from a call between components to the head of its response",
+            Unit::Seconds,
+            metrics.call_durations.clone(),
+        );
+        registry.register(
+            "streams_open",
+            "Event streams that are being sent now",
+            metrics.streams.clone(),
         );
         registry.register(
             "component_failures",
@@ -210,12 +266,32 @@ impl Metrics {
             "Components that had to be compiled when the process started",
             metrics.cache_misses.clone(),
         );
-        Self { registry, ..metrics }
+        metrics.begin_at_zero();
+        Self {
+            registry: root,
+            ..metrics
+        }
+    }
+
+    /// Makes the series that alerts look at, so that their first event counts as an increase.
+    fn begin_at_zero(&self) {
+        for reason in ["queue-full", "waited-too-long", "connections"] {
+            drop(self.refused.get_or_create(&Refused { reason }));
+        }
+        for operation in ["read", "commit", "watch"] {
+            drop(self.store_errors.get_or_create(&StoreOperation { operation }));
+        }
     }
 
     /// The series of a component.
     pub(crate) fn of(&self, component: &str) -> Series {
         let component = component.to_owned();
+        for kind in FAILURES {
+            drop(self.failures.get_or_create(&Failed {
+                component: component.clone(),
+                kind,
+            }));
+        }
         Series {
             ok: self.requests.get_or_create_owned(&Answered {
                 component: component.clone(),
@@ -225,8 +301,23 @@ impl Metrics {
                 component: component.clone(),
             }),
             requests: self.requests.clone(),
+            calls: self.calls.clone(),
+            call_durations: self.call_durations.get_or_create_owned(&OfComponent {
+                component: component.clone(),
+            }),
             component,
         }
+    }
+
+    /// What is counted of assistants, models and tools.
+    pub(crate) fn agents(&self) -> &Agents {
+        &self.agents
+    }
+
+    /// An event stream begins, and lasts until what is returned is dropped.
+    pub(crate) fn stream(&self) -> OpenStream {
+        self.streams.inc();
+        OpenStream(self.streams.clone())
     }
 
     /// An instance was stopped.
@@ -278,6 +369,7 @@ impl Metrics {
 
     /// All series as text.
     pub(crate) fn text(&self, readings: &Readings) -> String {
+        self.agents.read();
         let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.ready.set(i64::from(readings.ready));
         self.live.set(count(readings.live));

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "the export that the macro generates")]
 
 mod model;
+mod watch;
 mod wire;
 mod world;
 

@@ -15,6 +15,7 @@ use crate::port::{ModelRequest, Part, Role, ToolCall, Tools};
 use crate::run::{Run, Stop};
 use crate::scope::hex;
 use crate::time::Local;
+use crate::watch::Span;
 use anyturn_state::Store;
 use futures::future::{Either, select};
 use sha2::{Digest, Sha256};
@@ -94,14 +95,19 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Takes one answer in, and tells it on as it comes; breaks it off when the turn is stopped.
     async fn call_model(&self, request: ModelRequest, step: &str) -> Result<ModelCalled, Stop> {
         let mut taken = Taken::default();
+        let span = self.run.span.model(step, request.options.model.as_deref());
         let outcome = {
-            let taking = pin!(self.take_answer(request, step, &mut taken));
+            let taking = pin!(self.take_answer(request, step, &mut taken, &span));
             match select(taking, pin!(self.run.stopped())).await {
                 Either::Left((outcome, _)) => Some(outcome),
                 // Dropping the answer closes it at its source.
                 Either::Right(_) => None,
             }
         };
+        match &outcome {
+            Some(outcome) => span.model_ended(outcome),
+            None => span.stopped(),
+        }
         match outcome {
             Some(Ok(called)) => Ok(called),
             Some(Err(error)) => Err(Stop::Failed {
@@ -117,10 +123,17 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         request: ModelRequest,
         step: &str,
         taken: &mut Taken,
+        span: &Span,
     ) -> Result<ModelCalled, Failure> {
+        let began = self.environment.now();
         let mut answer = self.model.complete(request).await?;
+        let mut first = true;
         loop {
-            match answer.next().await {
+            let event = answer.next().await;
+            if std::mem::take(&mut first) {
+                span.first_piece(self.environment.now().saturating_sub(began));
+            }
+            match event {
                 Some(ModelEvent::Text(more)) => {
                     taken.text.push_str(&more);
                     self.run.tell(more);

@@ -11,7 +11,7 @@ mod standing;
 mod window;
 
 pub(crate) use gated::Gated;
-pub(crate) use progress::{End, Progress, undo_step};
+pub(crate) use progress::{End, Progress, TakenUp, undo_step};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use standing::{Action, Standing, inverse_call};
 pub(crate) use window::{Exchange, Window};

@@ -46,6 +46,7 @@ mod tests;
 mod time;
 mod turn;
 pub mod undo;
+pub mod watch;
 mod words;
 mod working;
 

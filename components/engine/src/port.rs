@@ -3,6 +3,7 @@
 //! State is the fourth port and has its own crate (`anyturn-state`). The traits' futures are not `Send` by
 //! contract: a component is one thread, and so are the tests.
 
+use crate::watch::{Attribute, Span};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -432,6 +433,11 @@ pub trait Environment {
     fn local_time(&self, now: u64, timezone: Option<&str>) -> String;
     /// Waits.
     async fn sleep(&self, milliseconds: u64);
+
+    /// Begins a piece of work that somebody may watch. By default nobody does.
+    fn watch(&self, _name: &str, _attributes: &[Attribute<'_>]) -> Span {
+        Span::default()
+    }
 }
 
 /// Where a turn's events go while it runs.

@@ -23,6 +23,7 @@ use crate::journal::{Entry, Failure, FailureKind, ModelCalled, Record, ToolFinis
 use crate::port::{Caller, Environment, Message};
 use crate::time::Timestamp;
 use crate::turn::{ToolCallReport, TurnError};
+use crate::watch::Span;
 use anyturn_state::{Error, Store};
 use std::cell::{Cell, RefCell};
 
@@ -46,6 +47,8 @@ pub(crate) struct Run<'a, S, E> {
     told: RefCell<Vec<String>>,
     /// Whether text was told, and whether an empty line belongs before the next.
     text: Cell<Text>,
+    /// The work on the turn, for those who watch it.
+    pub span: Span,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -133,6 +136,7 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         caller: Caller,
         mut conversation: Conversation,
         taken_over: Option<Told>,
+        span: Span,
     ) -> Result<Self, TurnError> {
         let Some(turn) = conversation.current.as_ref().map(|current| current.turn.clone()) else {
             return Err(Error::Corrupt("an admitted turn is not in its journal".to_owned()).into());
@@ -158,6 +162,7 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
             made,
             told: RefCell::default(),
             text: Cell::new(Text::Nothing),
+            span,
         };
         for progress in superseded {
             if let Some(key) = &progress.started.key {

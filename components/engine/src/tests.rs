@@ -21,4 +21,5 @@ mod sweeping;
 mod tools;
 mod turns;
 mod undo;
+mod watching;
 mod world;

@@ -13,6 +13,7 @@ use crate::journal::{Failure, FailureKind};
 use crate::port::{Caller, Environment, Model, Sink, Tools};
 use crate::run::{Run, Stop};
 use crate::turn::{Turn, TurnError};
+use crate::watch::{self, Span};
 use anyturn_state::{Error, Store};
 use futures::future::{Either, select};
 use std::cell::Cell;
@@ -89,6 +90,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             session: address.session.clone(),
             timezone: current.and_then(|turn| turn.started.timezone.clone()),
         };
+        let span = match current {
+            Some(current) => watch::turn(&self.environment, assistant, &address.session, current),
+            None => Span::default(),
+        };
         let run = Run::new(
             &self.environment,
             &writer,
@@ -96,6 +101,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             caller,
             loaded.conversation,
             told,
+            span.clone(),
         )?;
         let working = async {
             if (urgent || grant.until == 0)
@@ -117,6 +123,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Either::Left((turn, _)) => turn,
             Either::Right((lost, _)) => run.close(Err(Stop::Lost(lost))).await,
         };
+        span.turn_ended(&result);
         heard.set(writer.outbox.heard());
         result
     }

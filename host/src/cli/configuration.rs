@@ -7,8 +7,9 @@ use anyturn_manifest::{DependencyName, Findings, Inputs};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// The package that the host can provide itself.
+/// The packages that the host provides itself: the first one unless it is told not to.
 const STATE: &str = "anyturn:state";
+const TELEMETRY: &str = "anyturn:telemetry";
 
 /// What says where the application is and how it is configured.
 #[derive(clap::Args)]
@@ -84,7 +85,11 @@ impl Arguments {
 
     /// Whether the host provides a dependency itself, so that the manifest's is left out.
     pub(super) fn provides(&self, dependency: &DependencyName) -> bool {
-        self.state == StateProvider::Host && dependency.package().as_deref() == Some(STATE)
+        match dependency.package().as_deref() {
+            Some(STATE) => self.state == StateProvider::Host,
+            Some(TELEMETRY) => true,
+            _ => false,
+        }
     }
 
     /// Reads and checks the application as it would be served at `listen`.

@@ -7,6 +7,7 @@
 pub(crate) mod denied;
 mod redis;
 mod state;
+mod telemetry;
 mod variables;
 
 use crate::guest::Guest;
@@ -22,6 +23,7 @@ pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     p2::add_only_http_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
     state::add(&mut linker)?;
+    telemetry::add(&mut linker)?;
     variables::add(&mut linker)?;
     redis::add(&mut linker)?;
     Ok(linker)

@@ -7,6 +7,7 @@ use super::request_id;
 use crate::admission::{Admitted, RETRY_AFTER};
 use crate::drain::Drain;
 use crate::guest::{Call, RequestId};
+use crate::metrics::OpenStream;
 use crate::readiness::Readiness;
 use crate::runtime::Runtime;
 use crate::worker::{self, GuestBody};
@@ -51,8 +52,14 @@ pub(super) struct Service {
 
 /// What a client gets: a component's answer, or the host's own.
 pub(super) enum Body {
-    Guest(GuestBody),
+    Guest(Counted),
     Host(Full<Bytes>),
+}
+
+/// A component's answer, which is counted for as long as it is sent if it is an event stream.
+pub(super) struct Counted {
+    body: GuestBody,
+    _open: Option<OpenStream>,
 }
 
 impl Service {
@@ -140,7 +147,7 @@ impl Service {
         let request = request.map(|body| -> WasiBody { body.map_err(Error::Hyper).boxed_unsync() });
         let answer = worker::call(&self.runtime, &component, call, request, permit).await;
         let answer = answer
-            .map(|response| response.map(Body::Guest))
+            .map(|response| self.body(response))
             .map_err(Problem::Failed);
         let status = match &answer {
             Ok(response) => response.status(),
@@ -148,6 +155,14 @@ impl Service {
         };
         component.series.answered(status.as_u16(), started.elapsed());
         answer
+    }
+
+    /// Counts an event stream for as long as it lasts.
+    fn body(&self, response: worker::Response) -> Response<Body> {
+        let media_type = response.headers().get(header::CONTENT_TYPE);
+        let streams = media_type.is_some_and(|name| name.as_bytes().starts_with(b"text/event-stream"));
+        let open = streams.then(|| self.runtime.metrics.stream());
+        response.map(|body| Body::Guest(Counted { body, _open: open }))
     }
 }
 
@@ -227,21 +242,21 @@ impl http_body::Body for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
-            Self::Guest(body) => Pin::new(body).poll_frame(cx),
+            Self::Guest(Counted { body, .. }) => Pin::new(body).poll_frame(cx),
             Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Guest(body) => body.is_end_stream(),
+            Self::Guest(Counted { body, .. }) => body.is_end_stream(),
             Self::Host(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
         match self {
-            Self::Guest(body) => body.size_hint(),
+            Self::Guest(Counted { body, .. }) => body.size_hint(),
             Self::Host(body) => body.size_hint(),
         }
     }

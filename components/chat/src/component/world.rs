@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 
 use anyturn_engine::port::Environment;
+use anyturn_engine::watch::{Attribute, Span};
 use anyturn_state::component::Imported;
 use bytes::Bytes;
 use spin_sdk::variables;
@@ -11,7 +12,7 @@ use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 use spin_sdk::wasip3::random::random;
 
-use super::{model, wire};
+use super::{model, watch, wire};
 use crate::platform::{ModelDescription, Platform, SendError};
 use crate::timezone;
 
@@ -97,5 +98,9 @@ impl Environment for World {
 
     async fn sleep(&self, milliseconds: u64) {
         monotonic_clock::wait_for(milliseconds.saturating_mul(1_000_000)).await;
+    }
+
+    fn watch(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
+        watch::begin(name, attributes)
     }
 }

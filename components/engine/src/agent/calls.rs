@@ -149,13 +149,18 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 self.environment.sleep(PATIENCE).await;
             }
         };
-        match select(pin!(self.make(intended, key, earlier)), pin!(patience)).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) if reads => Ok(CallOutcome::NotRun(
-                "The turn was stopped before the tool answered.".to_owned(),
-            )),
-            Either::Right(_) => Ok(unknown("The turn was stopped before it answered")),
-        }
+        let step = key.split_once('/').map_or("", |(_, step)| step);
+        let span = self.run.span.tool(step, intended);
+        let making = pin!(self.make(intended, key.clone(), earlier));
+        let outcome = match select(making, pin!(patience)).await {
+            Either::Left((outcome, _)) => outcome?,
+            Either::Right(_) if reads => {
+                CallOutcome::NotRun("The turn was stopped before the tool answered.".to_owned())
+            }
+            Either::Right(_) => unknown("The turn was stopped before it answered"),
+        };
+        span.tool_ended(&outcome);
+        Ok(outcome)
     }
 
     /// The time that calls of a server's tools may take, in milliseconds; none if nobody has said.

@@ -28,6 +28,9 @@ pub(crate) struct Progress {
     pub end: Option<End>,
     /// How often it was taken over since a step was last recorded.
     pub resumed: u32,
+    /// Why it was taken up again, while it is worked on; for those who watch. A snapshot holds no turn that is.
+    #[serde(skip)]
+    pub taken_up: Option<TakenUp>,
     models: Vec<ModelCalled>,
     intended: Vec<ToolIntended>,
     finished: Vec<ToolFinished>,
@@ -35,6 +38,17 @@ pub(crate) struct Progress {
     pub(super) gates: Vec<Gated>,
     /// Whether its entries go on after those of other turns, because it has waited meanwhile.
     pub moved: bool,
+}
+
+/// Why a turn is taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakenUp {
+    /// Its instance has died.
+    LeftBehind,
+    /// What it has waited for is decided.
+    Decided,
+    /// It had failed, and is tried again.
+    Failed,
 }
 
 /// How a turn ended.
@@ -70,6 +84,7 @@ impl Progress {
             started,
             end: None,
             resumed: 0,
+            taken_up: None,
             models: Vec::new(),
             intended: Vec::new(),
             finished: Vec::new(),
@@ -95,9 +110,18 @@ impl Progress {
             Record::ToolFinished(finished) if self.finished(&finished.call).is_none() => {
                 self.finished.push(finished);
             }
-            Record::TurnResumed { .. } => self.end = None,
+            Record::TurnResumed { .. } => {
+                self.taken_up = Some(match self.end.take() {
+                    Some(End::Waiting) => TakenUp::Decided,
+                    Some(_) => TakenUp::Failed,
+                    None => TakenUp::LeftBehind,
+                });
+            }
             record @ (Record::GateOpened(_) | Record::GateDecided(_)) => self.apply_gate(at, record),
-            Record::TurnWaiting {} => self.end = Some(End::Waiting),
+            Record::TurnWaiting {} => {
+                self.end = Some(End::Waiting);
+                self.taken_up = None;
+            }
             Record::TurnFinished {} => self.end = Some(End::Finished),
             Record::TurnFailed { error, text } => self.end = Some(End::Failed { error, text }),
             Record::TurnStopped { text } => self.end = Some(End::Stopped { text }),

@@ -21,6 +21,7 @@ use crate::register;
 use crate::scope;
 use crate::settle::{Ready, Resumption, head};
 use crate::turn::{Turn, TurnError};
+use crate::watch;
 use crate::working::Work;
 use anyturn_state::{Actual, Error, ExpectedLength, ExpectedVersion, Found, LeaseState, Query, Store, Write};
 use serde::{Deserialize, Serialize};
@@ -270,6 +271,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         };
         if matches!(taken, Taken::GoesOn(_) | Taken::Waits(_)) {
             let decided = |gated: &&Gated| decisions.iter().any(|decided| decided.gate == gated.opened.gate);
+            for decided in &decisions {
+                if let Some(gated) = turn.gate(&decided.gate) {
+                    watch::gate_decided(&self.environment, &gated.opened, decided.verdict);
+                }
+            }
             let gates = turn.open_gates().filter(decided).map(|gated| &gated.opened);
             self.unlist(gates).await;
         }

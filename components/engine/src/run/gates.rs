@@ -11,6 +11,7 @@ use crate::journal::writer::{LARGEST_ENTRY, WriteError};
 use crate::journal::{Failure, FailureKind, GateOpened, Record, Ruling};
 use crate::port::{Effect, Environment};
 use crate::turn::TurnError;
+use crate::watch;
 use anyturn_state::Store;
 
 /// How many turns may wait for decisions in one conversation.
@@ -61,6 +62,9 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
             let decisions: Vec<_> = turn.open_gates().map(decide).collect();
             for decided in &decisions {
                 self.write_of(turn, Record::GateDecided(Box::new(decided.clone())))?;
+                if let Some(gated) = turn.gate(&decided.gate) {
+                    watch::gate_decided(self.environment, &gated.opened, decided.verdict);
+                }
             }
             for write in beside(turn, now, &decisions, self.writer.ttl())? {
                 self.writer.also(write);
@@ -98,6 +102,7 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
     /// Records a gate, and tells of it when that is durable.
     pub(crate) fn open_gate(&self, opened: GateOpened) -> Result<(), Stop> {
         let gate = opened.gate.clone();
+        self.span.gate_opened(&opened);
         self.record(Record::GateOpened(Box::new(opened)))?;
         if let Some(gate) =
             self.progress(|progress| progress.gate(&gate).map(|gated| gated.report(&self.turn)))

@@ -3,6 +3,7 @@
 pub(super) use super::executor::*;
 pub(super) use super::model::*;
 pub(super) use super::recording::*;
+use super::watching::Watching;
 use crate::assistant::{Assistant, Assistants, LoadError};
 use crate::conversation::{Conversation, Snapshot};
 use crate::engine::{Engine, Settings};
@@ -10,6 +11,7 @@ use crate::event::{Event, EventId, EventKind};
 use crate::journal::{Entry, Record};
 use crate::port::*;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest, TurnState};
+use crate::watch::{Attribute, Span};
 use crate::{Stopping, Swept};
 use anyturn_state::memory::{ManualClock, MemoryStore};
 use anyturn_state::{Document, Found, Position, Query, Store};
@@ -36,6 +38,7 @@ pub(super) struct World {
     pub skew: Rc<Cell<i64>>,
     /// How long instances have their turns, in milliseconds.
     pub lease: Rc<Cell<u64>>,
+    pub watching: Watching,
     pub assistants: Rc<RefCell<BTreeMap<String, Assistant>>>,
 }
 
@@ -76,6 +79,7 @@ impl World {
             clock: self.clock().clone(),
             skew: self.skew.clone(),
             random: self.random.clone(),
+            watching: self.watching.clone(),
         };
         let settings = Settings {
             lease: self.lease.get(),
@@ -333,6 +337,7 @@ pub(super) struct TestEnvironment {
     clock: ManualClock,
     skew: Rc<Cell<i64>>,
     random: Rc<Cell<u128>>,
+    watching: Watching,
 }
 
 impl Environment for TestEnvironment {
@@ -358,6 +363,10 @@ impl Environment for TestEnvironment {
 
     async fn sleep(&self, milliseconds: u64) {
         self.clock.sleep(milliseconds).await;
+    }
+
+    fn watch(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
+        self.watching.begin(name, None, attributes)
     }
 }
 

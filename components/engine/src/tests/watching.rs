@@ -1,0 +1,159 @@
+//! What is told to whoever watches.
+
+use super::world::*;
+use crate::watch::{Attribute, Span, Value, Watched};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Spans in the order in which they began.
+#[derive(Clone, Default)]
+pub(super) struct Watching(Rc<RefCell<Vec<Seen>>>);
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    name: String,
+    parent: Option<usize>,
+    attributes: BTreeMap<&'static str, String>,
+    failed: Option<String>,
+    ended: bool,
+}
+
+struct Watcher {
+    all: Watching,
+    index: usize,
+}
+
+impl Watching {
+    pub(super) fn begin(&self, name: &str, parent: Option<usize>, attributes: &[Attribute<'_>]) -> Span {
+        let mut all = self.0.borrow_mut();
+        all.push(Seen {
+            name: name.to_owned(),
+            parent,
+            ..Seen::default()
+        });
+        let index = all.len() - 1;
+        drop(all);
+        let watcher = Watcher {
+            all: self.clone(),
+            index,
+        };
+        watcher.set(attributes);
+        Span::watched(watcher)
+    }
+
+    /// The spans of a name, which must all have ended.
+    fn named(&self, name: &str) -> Vec<Seen> {
+        let all = self.0.borrow();
+        assert!(all.iter().all(|seen| seen.ended), "{all:#?}");
+        all.iter().filter(|seen| seen.name == name).cloned().collect()
+    }
+}
+
+impl Watched for Watcher {
+    fn begin(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
+        self.all.begin(name, Some(self.index), attributes)
+    }
+
+    fn set(&self, attributes: &[Attribute<'_>]) {
+        let mut all = self.all.0.borrow_mut();
+        all[self.index]
+            .attributes
+            .extend(attributes.iter().map(|(name, value)| {
+                let value = match value {
+                    Value::Text(text) => (*text).to_owned(),
+                    Value::Whole(number) => number.to_string(),
+                    Value::Number(number) => number.to_string(),
+                    Value::Truth(truth) => truth.to_string(),
+                };
+                (*name, value)
+            }));
+    }
+
+    fn fail(&self, kind: &str) {
+        self.all.0.borrow_mut()[self.index].failed = Some(kind.to_owned());
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.all.0.borrow_mut()[self.index].ended = true;
+    }
+}
+
+#[test]
+fn a_turn_its_model_calls_and_its_tool_calls_are_told_and_nothing_of_what_was_said() {
+    let world = World::new();
+    let turn = world.turn(say("read:1|the answer is secret")).unwrap();
+    let watching = &world.watching;
+    let [agent] = &watching.named("invoke_agent tasks")[..] else {
+        panic!("one turn")
+    };
+    for (name, value) in [
+        ("gen_ai.operation.name", "invoke_agent"),
+        ("gen_ai.agent.name", "tasks"),
+        ("gen_ai.conversation.id", turn.session.as_str()),
+        ("anyturn.turn.id", turn.turn.as_str()),
+        ("anyturn.turn.state", "finished"),
+    ] {
+        assert_eq!(agent.attributes[name], value, "{name}");
+    }
+    assert!(!agent.attributes.contains_key("anyturn.turn.taken_up"));
+    let models = watching.named("chat");
+    assert_eq!(models.len(), 2);
+    let steps: Vec<_> = models
+        .iter()
+        .map(|model| &model.attributes["anyturn.step"])
+        .collect();
+    assert_eq!(steps, ["model/0", "model/1"]);
+    let tokens: u32 = models
+        .iter()
+        .map(|model| {
+            model.attributes["gen_ai.usage.output_tokens"]
+                .parse::<u32>()
+                .unwrap()
+        })
+        .sum();
+    assert_eq!(tokens, turn.usage.output_tokens);
+    let [tool] = &watching.named("execute_tool read")[..] else {
+        panic!("one call of a tool")
+    };
+    assert_eq!(tool.attributes["gen_ai.tool.name"], "read");
+    assert_eq!(tool.attributes["anyturn.step"], "tool/0/0");
+    assert!(tool.failed.is_none());
+    let all = watching.0.borrow();
+    assert!(all.iter().skip(1).all(|seen| seen.parent == Some(0)), "{all:#?}");
+    assert!(!format!("{all:?}").contains("secret"));
+}
+
+#[test]
+fn a_call_that_was_refused_is_no_call_of_a_tool() {
+    let world = World::new();
+    world.turn(say("dance:1|never mind")).unwrap();
+    assert!(world.watching.named("execute_tool dance").is_empty());
+}
+
+#[test]
+fn a_turn_that_another_instance_goes_on_with_is_told_as_left_behind() {
+    let world = World::new();
+    let mut tasks = Tasks::default();
+    let (task, _) = start(&world, &mut tasks, say_once("k", "read:1|wait:1000 done"));
+    while world.model.requests.borrow().len() < 2 {
+        tasks.poll(task);
+    }
+    assert!(tasks.crash(task));
+    world.turn(say_once("k", "read:1|wait:1000 done")).unwrap();
+    let turns = world.watching.named("invoke_agent tasks");
+    let told: Vec<_> = turns
+        .iter()
+        .map(|turn| {
+            let of = |name| turn.attributes.get(name).map(String::as_str);
+            (of("anyturn.turn.taken_up"), of("anyturn.turn.state"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [(None, None), (Some("left-behind"), Some("finished"))],
+        "the instance that died could not say how it ended"
+    );
+}
