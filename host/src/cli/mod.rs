@@ -1,11 +1,13 @@
 //! What the program can be asked to do.
 
+mod capacity;
 mod check;
 mod compile;
 mod configuration;
 mod greeting;
 mod health;
 pub(crate) mod key;
+mod load;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +40,10 @@ enum Command {
     /// Makes keys for the API.
     #[command(subcommand)]
     Key(key::Command),
+    /// Sends turns to a running server, and reports how it did.
+    Load(Box<load::Arguments>),
+    /// Says how many instances a load needs, and what platforms ask for them.
+    Capacity(capacity::Arguments),
 }
 
 /// Runs the program.
@@ -48,6 +54,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Key(command) => key::run(command),
+        Command::Load(arguments) => load::run(*arguments),
+        Command::Capacity(arguments) => capacity::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -59,8 +59,8 @@ impl Client {
     }
 }
 
-/// Makes the pool.
-fn pool() -> Result<reqwest::Client, String> {
+/// Makes the pool; also for what the host itself sends.
+pub(crate) fn pool() -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls()?)
         .redirect(reqwest::redirect::Policy::none())
