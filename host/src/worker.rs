@@ -1,11 +1,18 @@
-//! Runs calls in an instance, in a task of its own.
+//! Runs calls in an instance, which goes on whatever becomes of its caller.
 //!
-//! The task outlives the caller: somebody who hangs up does not stop a guest, which ends by itself or by its
-//! limits. The response is handed over as soon as the guest returns it; its body flows on while the guest
-//! runs, and a guest that is stopped half-way breaks the body off instead of ending it.
+//! Somebody who hangs up does not stop a guest, which ends by itself or by its limits. The response is handed
+//! over as soon as the guest returns it; its body flows on while the guest runs, and a guest that is stopped
+//! half-way breaks the body off instead of ending it.
+//!
+//! A call from outside begins in the task of its connection, as far as it comes without waiting; for a small
+//! request that is all of it. What is left goes on in a task of its own. Handing a whole request to another
+//! task, and its answer back, costs more than instantiating a component: the caches are cold by then, and a
+//! core that was idle is woken twice.
 //!
 //! An instance serves one call and is thrown away. Where reuse was asked for it then waits, for a while and
 //! up to a number of calls, for another one; it never serves two at a time.
+
+mod instance;
 
 use crate::admission::Permit;
 use crate::engine::limits::{Limits, Meter};
@@ -13,18 +20,15 @@ use crate::guest::{Call, Failure, Guest};
 use crate::runtime::{Component, Runtime};
 use bytes::Bytes;
 use futures::channel::oneshot;
+use instance::{Desk, Instance};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::{AsContextMut as _, Store, Trap, UpdateDeadline};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request};
-
-/// How long an instance waits for another call.
-const IDLE: Duration = Duration::from_secs(10);
 
 /// What a call is answered with.
 pub(crate) type Response = http::Response<GuestBody>;
@@ -32,8 +36,11 @@ pub(crate) type Response = http::Response<GuestBody>;
 /// Takes a guest's response, or what it answers instead.
 type Respond = oneshot::Sender<Result<http::Response<WasiBody>, wasmtime::Error>>;
 
+/// Instances of a component that wait for another call.
+pub(crate) type Idle = instance::Idle<Job>;
+
 /// A call and how it is answered. Dropped unanswered, it tells the caller so.
-struct Job {
+pub(crate) struct Job {
     call: Arc<Call>,
     request: Request,
     respond: Respond,
@@ -53,32 +60,6 @@ impl Drop for Running {
     }
 }
 
-/// Instances of a component that wait for another call.
-#[derive(Default)]
-pub(crate) struct Idle(Mutex<Vec<oneshot::Sender<Job>>>);
-
-impl Idle {
-    fn wait(&self) -> oneshot::Receiver<Job> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        receiver
-    }
-
-    /// Gives a job to the instance that began to wait last, or back.
-    fn offer(&self, mut job: Job) -> Option<Job> {
-        loop {
-            let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(waiting) = waiting else {
-                return Some(job);
-            };
-            match waiting.send(job) {
-                Ok(()) => return None,
-                Err(returned) => job = returned,
-            }
-        }
-    }
-}
-
 /// Sends `request` to an instance of `component`, a fresh one unless instances are reused.
 pub(crate) async fn call(
     runtime: &Arc<Runtime>,
@@ -92,17 +73,32 @@ pub(crate) async fn call(
         call: Arc::clone(&call),
         _permit: permit,
     };
-    let mut job = Some(Job {
+    let job = Job {
         call: Arc::clone(&call),
         request,
         respond,
         running,
-    });
-    if runtime.reuse > 1 {
-        job = job.and_then(|job| component.idle.offer(job));
-    }
-    if let Some(job) = job {
-        tokio::spawn(run(Arc::clone(runtime), Arc::clone(component), job));
+    };
+    let idle = match runtime.reuse {
+        1 => None,
+        _ => component.idle.take(),
+    };
+    let instance = match idle {
+        Some(idle) => {
+            idle.give(job);
+            idle
+        }
+        None => {
+            let desk = Desk::new();
+            let work = run(Arc::clone(runtime), Arc::clone(component), job, Arc::clone(&desk));
+            Instance::new(work, desk)
+        }
+    };
+    // A call from a component is made on the stack of the caller's instance, and what it computes would be
+    // counted as that instance's own.
+    match call.depth {
+        0 => instance.start(&component.idle),
+        _ => instance.start_elsewhere(&component.idle),
     }
     match response.await {
         Ok(Ok(response)) => Ok(response.map(|body| GuestBody {
@@ -143,7 +139,7 @@ impl Activity {
     }
 }
 
-async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job) {
+async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job, desk: Arc<Desk<Job>>) {
     let limits = runtime.limits;
     let meter = Arc::new(Meter::new());
     let mut store = store(&runtime, &component, &job.call, &limits, &meter);
@@ -163,11 +159,11 @@ async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job) {
             instantiated = true;
             serve(
                 &runtime,
-                &component,
                 &mut store,
                 &proxy,
                 &activity,
                 (call, request, respond),
+                &desk,
                 &meter,
             )
             .await
@@ -206,11 +202,11 @@ async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job) {
 /// Serves the first call, and others where instances are reused.
 async fn serve(
     runtime: &Runtime,
-    component: &Component,
     store: &mut Store<Guest>,
     proxy: &Proxy,
     activity: &Activity,
     first: (Arc<Call>, Request, Respond),
+    desk: &Desk<Job>,
     meter: &Meter,
 ) -> wasmtime::Result<()> {
     store
@@ -220,6 +216,8 @@ async fn serve(
             loop {
                 let prepared = accessor.with(|mut store| {
                     store.data_mut().serve(call);
+                    // Ticks that an idle instance did not see are none that it has to yield for.
+                    store.as_context_mut().set_epoch_deadline(1);
                     Prepared::new(store.as_context_mut(), proxy, request, Guest::http_view, respond)
                 })?;
                 prepared.run(accessor, std::future::pending()).await?;
@@ -228,9 +226,8 @@ async fn serve(
                 if served >= runtime.reuse {
                     return Ok(());
                 }
-                let next = component.idle.wait();
-                drop(activity.set(None, Instant::now() + IDLE));
-                let Ok(job) = next.await else { return Ok(()) };
+                drop(activity.set(None, Instant::now() + runtime.limits.wall));
+                let job = desk.next().await;
                 meter.reset();
                 activity.set(Some(job.running), Instant::now() + runtime.limits.wall);
                 (call, request, respond) = (job.call, job.request, job.respond);

@@ -36,6 +36,11 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     reuse: u32,
 
+    /// Threads that serve connections and run components. As many as there are cores unless it is said.
+    #[arg(long, env = "ANYTURN_THREADS", value_name = "THREADS",
+          value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+
     /// How many requests are worked on at once.
     #[arg(long, env = "ANYTURN_MAX_REQUESTS", default_value_t = 2000, value_name = "REQUESTS",
           value_parser = clap::value_parser!(u32).range(1..=20_000))]
@@ -104,7 +109,11 @@ const TABLE_LIMIT: usize = 20_000;
 /// Serves.
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     logging::start(arguments.log_format);
-    let tokio = tokio::runtime::Builder::new_multi_thread()
+    let mut tokio = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = arguments.threads {
+        tokio.worker_threads(usize::try_from(threads).unwrap_or(usize::MAX));
+    }
+    let tokio = tokio
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be started")?;
