@@ -62,6 +62,11 @@ impl Measured {
         Self { latencies, elapsed }
     }
 
+    /// How many requests were measured.
+    pub fn count(&self) -> usize {
+        self.latencies.len()
+    }
+
     /// Requests per second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()

@@ -29,13 +29,19 @@ fn main() -> Result<()> {
         .build()?;
     let mut report = Report::new();
     runtime.block_on(async {
-        rows::trivial_route(&mut report, time).await?;
-        rows::turns(&mut report, time).await?;
-        rows::long_conversation(&mut report).await?;
-        rows::start(&mut report).await?;
-        rows::sizes(&mut report)
+        rows::trivial::measure(&mut report, time).await?;
+        rows::turns::measure(&mut report, time).await?;
+        rows::turns::long_conversation(&mut report).await?;
+        rows::steps::measure(&mut report, time).await?;
+        rows::streams::measure(&mut report, time).await?;
+        rows::start::measure(&mut report).await?;
+        rows::start::sizes(&mut report)
     })?;
     println!("\n{}", report.table());
+    match report.missed() {
+        missed if missed.is_empty() => println!("All aims are reached.\n"),
+        missed => println!("Missed: {}.\n", missed.join("; ")),
+    }
     let file = anyturn_tests::repository().join("target/bench.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&report)?)?;
     println!("The same as JSON: {}", file.display());

@@ -55,6 +55,27 @@ impl Report {
         self.figures.push(figure);
     }
 
+    /// The figures that are not what they should be, by their full names.
+    pub fn missed(&self) -> Vec<String> {
+        let mut missed = Vec::new();
+        let mut whole = "";
+        for figure in &self.figures {
+            let name = figure.name.as_str();
+            // "… p99" is said of what comes before it.
+            let full = match name.strip_prefix('…') {
+                Some(part) => format!("{whole}:{part}"),
+                None => {
+                    whole = name;
+                    name.to_owned()
+                }
+            };
+            if figure.is_missed() {
+                missed.push(full);
+            }
+        }
+        missed
+    }
+
     /// The table, in Markdown.
     pub fn table(&self) -> String {
         let mut table = format!("Measured on: {}\n\n", self.machine);
@@ -66,8 +87,18 @@ impl Report {
     }
 }
 
+impl Figure {
+    fn is_missed(&self) -> bool {
+        match self.aim {
+            None => false,
+            Some(Aim::AtLeast(least)) => self.value.is_nan() || self.value < least,
+            Some(Aim::AtMost(most)) => self.value.is_nan() || self.value > most,
+        }
+    }
+}
+
 fn row(
-    Figure {
+    figure @ Figure {
         name,
         value,
         unit,
@@ -90,13 +121,12 @@ fn row(
     };
     let (aim, verdict) = match *aim {
         None => (String::new(), ""),
-        Some(Aim::AtLeast(least)) => (
-            format!("≥ {}", number(least)),
-            if *value >= least { "✓" } else { "missed" },
-        ),
-        Some(Aim::AtMost(most)) => (
-            format!("≤ {}", number(most)),
-            if *value <= most { "✓" } else { "missed" },
+        Some(aim) => (
+            match aim {
+                Aim::AtLeast(least) => format!("≥ {}", number(least)),
+                Aim::AtMost(most) => format!("≤ {}", number(most)),
+            },
+            if figure.is_missed() { "missed" } else { "✓" },
         ),
     };
     format!("| {name} | {} {unit} | {aim} | {verdict} |", number(*value))
