@@ -6,9 +6,10 @@
 use crate::guest::{Call, Failure};
 use crate::runtime::Runtime;
 use crate::server::headers;
+use crate::server::routes::{self, Destination};
 use crate::worker;
 use http::Request;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -40,7 +41,13 @@ pub(crate) async fn call_self(
     let Some(routed) = runtime.routes().find(uri.path()) else {
         return not_found();
     };
-    let component = Arc::clone(&routed.route.component);
+    let component = match &routed.route.to {
+        Destination::Component(component) => Arc::clone(component),
+        Destination::Static(fixed) => {
+            let body = |body| Full::new(body).map_err(|never| match never {}).boxed_unsync();
+            return Ok(routes::respond(fixed, body));
+        }
+    };
     headers::of_routed(&mut request, &routed, None);
     drop(routed);
     dispatch(Arc::clone(&runtime), component, caller, request).await

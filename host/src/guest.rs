@@ -134,6 +134,11 @@ impl Guest {
         &self.hooks.component
     }
 
+    /// The call that the instance serves.
+    pub(crate) fn call(&self) -> &Arc<Call> {
+        &self.hooks.call
+    }
+
     /// What all instances share.
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {
         &self.hooks.runtime

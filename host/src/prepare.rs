@@ -4,6 +4,7 @@
 //! that only a first start takes time, and says what it is doing.
 
 use crate::admission::{Admission, Queue};
+use crate::compose::middleware::{self, Layer};
 use crate::compose::{self, Part};
 use crate::engine::anyhow_of;
 use crate::engine::aot::Cache;
@@ -11,28 +12,33 @@ use crate::engine::limits::Limits;
 use crate::files;
 use crate::guest::Guest;
 use crate::linker;
+use crate::messages::handler::Handler;
 use crate::metrics::Metrics;
 use crate::runtime::{Component, Runtime, Status};
 use crate::server::routes::Routes;
 use crate::wasi::Template;
 use anyhow::{Context as _, Result, anyhow};
 use anyturn_check::Checked;
-use anyturn_manifest::{Application, Dependency, DependencyName, Values};
-use anyturn_store::AnyStore;
+use anyturn_key_value::Bucket;
+use anyturn_manifest::{Application, Dependency, DependencyName, Inherit, Middleware, Values};
+use anyturn_store::{AnyStore, NamespacedStore};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Engine;
-use wasmtime::component::{Component as Compiled, Linker};
+use wasmtime::component::{Component as Compiled, InstancePre};
 use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, p2, p3};
 
 /// Part of every cache key: to be changed when composition changes what it makes of the same inputs.
-const COMPOSITION: &[u8] = b"anyturn composition 2";
+const COMPOSITION: &[u8] = b"anyturn composition 3";
 
-/// The package that the host provides itself.
-const STATE: &str = "anyturn:state";
+/// How the imports begin that the host's own state satisfies.
+const STATE: &str = "anyturn:state/";
+
+/// How the imports of components begin that speak to Redis themselves.
+const REDIS: [&str; 2] = ["spin:redis/", "fermyon:spin/redis@"];
 
 /// Compiled components, by id.
 pub(crate) type Components = HashMap<String, Compiled>;
@@ -83,17 +89,28 @@ fn compile_one(
         .filter(|dependency| !provided(dependency.name()))
         .map(|dependency| Ok((dependency, read(dependency.source())?)))
         .collect::<Result<_>>()?;
+    let layers: Vec<(&Middleware, Vec<u8>)> = component
+        .middleware()
+        .iter()
+        .map(|layer| Ok((layer, read(layer.source())?)))
+        .collect::<Result<_>>()?;
     let descriptions: Vec<String> = dependencies
         .iter()
         .map(|(dependency, _)| description(dependency))
+        .chain(
+            layers
+                .iter()
+                .map(|(layer, _)| inherited("middleware", layer.inherit())),
+        )
         .collect();
+    let codes = dependencies.iter().map(|(_, wasm)| wasm);
+    let codes = codes.chain(layers.iter().map(|(_, wasm)| wasm));
     let inputs = [COMPOSITION, &wasm].into_iter();
     let key = cache.key(
         inputs.chain(
-            dependencies
-                .iter()
+            codes
                 .zip(&descriptions)
-                .flat_map(|((_, wasm), text)| [text.as_bytes(), wasm.as_slice()]),
+                .flat_map(|(wasm, text)| [text.as_bytes(), wasm.as_slice()]),
         ),
     );
     if let Some(compiled) = cache.load(&key) {
@@ -111,6 +128,15 @@ fn compile_one(
         })
         .collect();
     let composed = compose::compose(component.id().as_str(), &wasm, &parts)?;
+    let layers: Vec<Layer<'_>> = layers
+        .iter()
+        .map(|(layer, wasm)| Layer {
+            name: format!("the middleware {}", layer.source().display()),
+            inherit: layer.inherit(),
+            wasm,
+        })
+        .collect();
+    let composed = middleware::chain(component.id().as_str(), composed, &layers)?;
     let compiled = cache.compile(&key, &composed)?;
     progress(&format!(
         "compiled {} in {:.1} s",
@@ -122,17 +148,16 @@ fn compile_one(
 
 /// What of a dependency, besides its code, makes a difference to the composed component.
 fn description(dependency: &Dependency) -> String {
-    let inherited: Vec<&str> = dependency
-        .inherit()
+    let name = format!("{} {}", dependency.name(), dependency.export().unwrap_or("-"));
+    inherited(&name, dependency.inherit())
+}
+
+fn inherited(name: &str, inherit: &Inherit) -> String {
+    let inherited: Vec<&str> = inherit
         .iter()
         .map(anyturn_manifest::Configuration::name)
         .collect();
-    format!(
-        "{} {} {}",
-        dependency.name(),
-        dependency.export().unwrap_or("-"),
-        inherited.join(",")
-    )
+    format!("{name} {}", inherited.join(","))
 }
 
 /// Puts the files that a component sees together under `directory`, if it has any, and returns where they are.
@@ -155,16 +180,34 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-/// Whether any component needs the state that the host provides.
-pub(crate) fn needs_state(engine: &Engine, components: &Components) -> bool {
-    components.values().any(|component| uses_state(engine, component))
+/// Whether any component needs the state that the host provides, by itself or for key-value stores.
+pub(crate) fn needs_state(engine: &Engine, application: &Application, components: &Components) -> bool {
+    let stores = |component: &anyturn_manifest::Component| !component.key_value_stores().is_empty();
+    application.triggered().any(stores)
+        || components
+            .values()
+            .any(|component| imports(engine, component, STATE))
 }
 
-fn uses_state(engine: &Engine, component: &Compiled) -> bool {
+/// Whether a component has an import that begins so.
+fn imports(engine: &Engine, component: &Compiled, beginning: &str) -> bool {
     component
         .component_type()
         .imports(engine)
-        .any(|(name, _)| name.strip_prefix(STATE).is_some_and(|rest| rest.starts_with('/')))
+        .any(|(name, _)| name.starts_with(beginning))
+}
+
+/// The values of the variables for a component. One whose state the host provides is not told where the store is:
+/// under Spin its dependency has to know, here that is left out. One that speaks to Redis itself is told.
+fn values_for(engine: &Engine, code: &Compiled, values: &Values) -> Values {
+    let mut values = values.clone();
+    let speaks_redis = REDIS.iter().any(|beginning| imports(engine, code, beginning));
+    if imports(engine, code, STATE) && !speaks_redis {
+        for name in ["redis_url", "redis_origin"] {
+            values.set(name, "");
+        }
+    }
+    values
 }
 
 /// What a runtime is made with besides the application.
@@ -207,10 +250,12 @@ pub(crate) fn runtime(
         let Some(code) = compiled.get(id) else { continue };
         linker::denied::add(engine, &mut linker, code).map_err(anyhow_of)?;
         let settings = application
-            .settings(component, values)
+            .settings(component, &values_for(engine, code, values))
             .map_err(|findings| anyhow!("{findings}"))?;
         let state = match &status.store {
-            Some(store) if uses_state(engine, code) => Some(store.namespace(id)?),
+            Some(store) if imports(engine, code, STATE) => {
+                Some(store.namespace(component.declared_as().as_str())?)
+            }
             _ => None,
         };
         let mount = self::files(application, component, files)?;
@@ -219,9 +264,25 @@ pub(crate) fn runtime(
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
+        let cannot = || format!("the component {id:?} cannot be linked");
+        let instance = linker
+            .instantiate_pre(code)
+            .map_err(anyhow_of)
+            .with_context(cannot)?;
+        let answers = application.is_reachable(id);
+        let pre = answers.then(|| pre(&instance)).transpose().with_context(cannot)?;
+        let handles = application
+            .redis_triggers()
+            .iter()
+            .any(|trigger| trigger.component() == component.id());
+        let messages = handles
+            .then(|| Handler::new(&instance))
+            .transpose()
+            .with_context(cannot)?;
         let prepared = Component {
             id: id.to_owned(),
-            pre: pre(&linker, code).with_context(|| format!("the component {id:?} cannot be linked"))?,
+            pre,
+            messages,
             wasi: Template { environment, mount },
             variables: settings
                 .variables
@@ -230,6 +291,8 @@ pub(crate) fn runtime(
                 .collect(),
             allowed_hosts: settings.allowed_hosts,
             state,
+            key_value_stores: key_value_stores(component, status.store.as_ref())?,
+            redis: Default::default(),
             series: metrics.of(id),
             idle: Default::default(),
         };
@@ -249,13 +312,30 @@ pub(crate) fn runtime(
     })
 }
 
-/// Resolves the imports of a component that answers `wasi:http` of either version.
-fn pre(linker: &Linker<Guest>, component: &Compiled) -> Result<ProxyPre<Guest>> {
-    let instance = linker.instantiate_pre(component).map_err(anyhow_of)?;
+/// The key-value stores that a component may use, by name. A store is the application's: its namespace is one that no
+/// component has.
+fn key_value_stores(
+    component: &anyturn_manifest::Component,
+    store: Option<&AnyStore>,
+) -> Result<HashMap<String, Bucket<NamespacedStore>>> {
+    let mut stores = HashMap::new();
+    for (name, store) in component
+        .key_value_stores()
+        .iter()
+        .filter_map(|name| Some((name, store?)))
+    {
+        let namespace = store.namespace(&format!("kv:{name}"))?;
+        stores.insert(name.clone(), Bucket::new(namespace));
+    }
+    Ok(stores)
+}
+
+/// A component that answers `wasi:http` of either version.
+fn pre(instance: &InstancePre<Guest>) -> Result<ProxyPre<Guest>> {
     if let Ok(pre) = p3::bindings::ServicePre::new(instance.clone()) {
         return Ok(ProxyPre::P3(pre));
     }
-    match p2::bindings::ProxyPre::new(instance) {
+    match p2::bindings::ProxyPre::new(instance.clone()) {
         Ok(pre) => Ok(ProxyPre::P2(pre)),
         Err(_) => Err(anyhow!(
             "it answers no HTTP requests: it exports neither wasi:http/handler@0.3.0 nor \

@@ -3,15 +3,19 @@
 use crate::admission::Admission;
 use crate::engine::limits::Limits;
 use crate::guest::Guest;
+use crate::linker::redis::pool::Pool;
+use crate::messages::handler::Handler;
 use crate::metrics::{Metrics, Series};
 use crate::outbound::client::Client;
+use crate::probe::Probe;
 use crate::server::routes::Routes;
 use crate::wasi::Template;
 use crate::worker::Idle;
 use anyturn_check::Model;
+use anyturn_key_value::Bucket;
 use anyturn_manifest::AllowedHosts;
 use anyturn_store::{AnyStore, NamespacedStore};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime_wasi_http::ForbiddenHeaderFilter;
@@ -21,22 +25,40 @@ use wasmtime_wasi_http::handler::ProxyPre;
 pub(crate) struct Component {
     /// Its name in the manifest.
     pub(crate) id: String,
-    pub(crate) pre: ProxyPre<Guest>,
+    /// How it answers HTTP requests, if it does.
+    pub(crate) pre: Option<ProxyPre<Guest>>,
+    /// How it handles messages, if it does.
+    pub(crate) messages: Option<Handler>,
     pub(crate) wasi: Template,
     /// Its variables, resolved.
-    pub(crate) variables: HashMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
     pub(crate) allowed_hosts: AllowedHosts,
     /// Its namespace of the store.
     pub(crate) state: Option<NamespacedStore>,
+    /// The key-value stores that it may use, by name.
+    pub(crate) key_value_stores: HashMap<String, Bucket<NamespacedStore>>,
+    /// Its connections to Redis.
+    pub(crate) redis: Pool,
     /// What is counted about it.
     pub(crate) series: Series,
     /// Instances that wait for another request, where they are reused.
     pub(crate) idle: Idle,
 }
 
+impl Component {
+    /// How it answers HTTP requests. Routes and chaining lead to components only that do.
+    pub(crate) fn http(&self) -> wasmtime::Result<&ProxyPre<Guest>> {
+        self.pre
+            .as_ref()
+            .ok_or_else(|| wasmtime::format_err!("the component {:?} has no http trigger", self.id))
+    }
+}
+
 /// What `/health` tells.
 pub(crate) struct Status {
     pub(crate) store: Option<AnyStore>,
+    /// The store that components reach by themselves, where they do.
+    pub(crate) components_store: Option<Probe>,
     /// The language model that the variables choose, where the application has one.
     pub(crate) model: Option<Model>,
 }
@@ -59,7 +81,9 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// The component that `http://<id>.spin.internal` names.
     pub(crate) fn chained(&self, id: &str) -> Option<&Arc<Component>> {
-        self.components.get(id)
+        self.components
+            .get(id)
+            .filter(|component| component.pre.is_some())
     }
 
     /// The public routes.

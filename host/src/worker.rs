@@ -155,7 +155,7 @@ async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job, desk: A
     let mut instantiated = false;
     let result = {
         let work = metered(&meter, async {
-            let proxy = component.pre.instantiate_async(&mut store).await?;
+            let proxy = component.http()?.instantiate_async(&mut store).await?;
             instantiated = true;
             serve(
                 &runtime,
@@ -237,7 +237,7 @@ async fn serve(
 }
 
 /// A store with its limits set.
-fn store(
+pub(crate) fn store(
     runtime: &Arc<Runtime>,
     component: &Arc<Component>,
     call: &Arc<Call>,
@@ -264,7 +264,7 @@ fn store(
 }
 
 /// Polls `work` and counts the time that it takes.
-async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
+pub(crate) async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
     let mut work = pin!(work);
     poll_fn(|cx| {
         meter.begin();
@@ -281,7 +281,7 @@ async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
 struct CpuTimeUsedUp;
 
 /// What an error of a call means.
-fn failure_of(error: &wasmtime::Error, memory_refused: bool) -> Failure {
+pub(crate) fn failure_of(error: &wasmtime::Error, memory_refused: bool) -> Failure {
     if error.is::<CpuTimeUsedUp>() {
         Failure::Cpu
     } else if memory_refused {
@@ -294,7 +294,7 @@ fn failure_of(error: &wasmtime::Error, memory_refused: bool) -> Failure {
 }
 
 /// Tells the log and the metrics; the client is told no internals.
-fn report(runtime: &Runtime, component: &Component, call: &Call, failure: &Failure) {
+pub(crate) fn report(runtime: &Runtime, component: &Component, call: &Call, failure: &Failure) {
     runtime.metrics.failed(&component.id, failure.kind());
     tracing::error!(
         request_id = %call.request_id,

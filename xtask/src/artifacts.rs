@@ -9,7 +9,14 @@ use crate::toolchain::COMPONENT_TARGET;
 use crate::{manifest, reproducible};
 
 /// Components that only tests and the benchmark run.
-pub const TEST_COMPONENTS: [&str; 3] = ["anyturn-hello", "anyturn-hostile", "anyturn-state-probe"];
+pub const TEST_COMPONENTS: [&str; 6] = [
+    "anyturn-hello",
+    "anyturn-hostile",
+    "anyturn-middleware",
+    "anyturn-spin-guest",
+    "anyturn-spin-guest-p2",
+    "anyturn-state-probe",
+];
 
 /// Builds the components of spin.toml, and `more`.
 pub fn components(more: &[&str]) -> Result<()> {

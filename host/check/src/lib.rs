@@ -1,5 +1,5 @@
-//! Everything that can be known to be wrong before the first request: the manifest, the component and mounted files, the
-//! assistants, and the values of the application's variables.
+//! Everything that can be known to be wrong before the first request: the manifest, the component and mounted files, what
+//! components import that our host does not have, the assistants, and the values of the application's variables.
 //!
 //! `anyturn check` prints it; `anyturn up` does not start while there is an error. All of it is found in one go, and each
 //! finding names file (or environment), key, reason and what would be right. What a variable may hold is decided by the
@@ -9,13 +9,17 @@
 //! an application does not have: one without `jwt_secret` is not asked for it.
 
 mod assistants;
+mod components;
+mod interfaces;
 mod settings;
+mod wasm;
 
 use std::net::IpAddr;
 use std::path::Path;
 
 use anyturn_manifest::{Application, DependencyName, Findings, Inputs, Values, load};
 
+pub use interfaces::{LACKING, PROVIDED, Provided, is_provided};
 pub use settings::{Model, is_identified, model};
 
 /// What is to be served, and how.
@@ -50,6 +54,7 @@ pub struct Checked {
 pub fn check(subject: &Subject<'_>) -> Result<(Checked, Findings), Findings> {
     let (application, mut findings) = load(subject.manifest)?;
     findings.extend(application.check_files(subject.provided));
+    findings.extend(components::check(&application, subject.provided));
     let mut redis_authority = None;
     let values = match application.values(subject.inputs) {
         Ok((mut values, warnings)) => {
@@ -59,6 +64,7 @@ pub fn check(subject: &Subject<'_>) -> Result<(Checked, Findings), Findings> {
             let (authority, found) = settings::store::check(&application, &values, subject);
             redis_authority = authority;
             findings.extend(found);
+            findings.extend(application.subscriptions(&values).err().unwrap_or_default());
             Some(values)
         }
         Err(errors) => {

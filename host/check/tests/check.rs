@@ -69,8 +69,15 @@ fn what_is_right_is_handed_over() {
     std::fs::create_dir(root.path().join("assistants")).unwrap();
     std::fs::write(root.path().join("assistants/a.toml"), "prompt = 'x'").unwrap();
     std::fs::write(root.path().join("spin.toml"), MANIFEST).unwrap();
-    std::fs::write(root.path().join("chat.wasm"), "").unwrap();
-    std::fs::write(root.path().join("model.wasm"), "").unwrap();
+    let chat = r#"(component
+        (import "demo:state/store@0.1.0" (instance $state (export "f" (func))))
+        (export "wasi:http/handler@0.3.0" (instance $state)))"#;
+    std::fs::write(root.path().join("chat.wasm"), wat::parse_str(chat).unwrap()).unwrap();
+    std::fs::write(
+        root.path().join("model.wasm"),
+        wat::parse_str("(component)").unwrap(),
+    )
+    .unwrap();
     let mut inputs = Inputs::default();
     inputs.flag("token=x");
     assert_eq!(outcome(root.path(), &inputs).unwrap(), "demo ");

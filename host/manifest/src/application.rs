@@ -10,8 +10,9 @@ use crate::finding::{Finding, Findings, Place};
 use crate::hosts::{AllowedHost, AllowedHosts};
 use crate::names::{ComponentId, VariableName};
 use crate::reader::suggest;
-use crate::router::{RoutePattern, Router};
+use crate::router::Router;
 use crate::template::Template;
+use crate::trigger::{HttpTrigger, Middleware, RedisTrigger, Route, Subscription};
 use crate::variables::{Declaration, Inputs, Value, Values};
 
 /// An application, read from a manifest. Made by [`crate::load`].
@@ -25,16 +26,20 @@ pub struct Application {
     pub(crate) variables: BTreeMap<VariableName, Declaration>,
     pub(crate) components: BTreeMap<ComponentId, Component>,
     pub(crate) triggers: Vec<HttpTrigger>,
+    pub(crate) redis_triggers: Vec<RedisTrigger>,
 }
 
 /// A component and what it may use.
 #[derive(Clone, Debug)]
 pub struct Component {
     pub(crate) id: ComponentId,
+    pub(crate) declared_as: ComponentId,
     pub(crate) description: String,
     pub(crate) source: PathBuf,
     pub(crate) source_place: Place,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) middleware: Vec<Middleware>,
+    pub(crate) key_value_stores: Vec<String>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) files: Files,
     pub(crate) variables: BTreeMap<VariableName, Template>,
@@ -88,23 +93,6 @@ impl HostEntry {
     }
 }
 
-/// A component that answers HTTP requests.
-#[derive(Clone, Debug)]
-pub struct HttpTrigger {
-    pub(crate) id: String,
-    pub(crate) component: ComponentId,
-    pub(crate) route: Route,
-}
-
-/// From where a component can be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// From outside, under this pattern, and from the application's own components.
-    Public(RoutePattern),
-    /// From the application's own components only, at `http://<id>.spin.internal`.
-    Private,
-}
-
 /// What a component gets at run time: its variables' values and the addresses it may reach.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -114,27 +102,16 @@ pub struct Settings {
     pub allowed_hosts: AllowedHosts,
 }
 
-impl HttpTrigger {
-    /// The trigger's id, given or generated.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Who answers.
-    pub fn component(&self) -> &ComponentId {
-        &self.component
-    }
-
-    /// From where it can be reached.
-    pub fn route(&self) -> &Route {
-        &self.route
-    }
-}
-
 impl Component {
     /// Its id.
     pub fn id(&self) -> &ComponentId {
         &self.id
+    }
+
+    /// The id under which the manifest declares it. It is another one than its id where several triggers lead to one
+    /// component through different middleware: then there is a component for each of them.
+    pub fn declared_as(&self) -> &ComponentId {
+        &self.declared_as
     }
 
     /// What it is, in the words of the manifest.
@@ -147,9 +124,24 @@ impl Component {
         &self.source
     }
 
+    /// Where the manifest names the component file.
+    pub fn source_place(&self) -> &Place {
+        &self.source_place
+    }
+
     /// Its imports that are satisfied by other components.
     pub fn dependencies(&self) -> &[Dependency] {
         &self.dependencies
+    }
+
+    /// What stands before it, the outermost first.
+    pub fn middleware(&self) -> &[Middleware] {
+        &self.middleware
+    }
+
+    /// The key-value stores that it may open.
+    pub fn key_value_stores(&self) -> &[String] {
+        &self.key_value_stores
     }
 
     /// Its environment variables.
@@ -214,25 +206,53 @@ impl Application {
         &self.triggers
     }
 
-    /// The components that answer requests from anywhere; the others exist as dependencies only.
+    /// What handles messages from Redis, in the order of the manifest.
+    pub fn redis_triggers(&self) -> &[RedisTrigger] {
+        &self.redis_triggers
+    }
+
+    /// The components that something calls; the others exist as dependencies only.
     pub fn triggered(&self) -> impl Iterator<Item = &Component> {
-        self.components()
-            .filter(|component| self.triggers.iter().any(|t| t.component == component.id))
+        self.components().filter(|component| {
+            let is_it = |id: &ComponentId| *id == component.id;
+            self.is_reachable(component.id.as_str())
+                || self.redis_triggers.iter().any(|t| is_it(&t.component))
+        })
     }
 
     /// The public routes.
     pub fn router(&self) -> Router {
         Router::new(self.triggers.iter().filter_map(|trigger| match &trigger.route {
-            Route::Public(pattern) => Some((pattern.clone(), trigger.component.clone())),
+            Route::Public(pattern) => Some((pattern.clone(), trigger.answer.clone())),
             Route::Private => None,
         }))
     }
 
+    /// The channels that are subscribed to.
+    ///
+    /// # Errors
+    /// Every address and channel that the values make invalid.
+    pub fn subscriptions(&self, values: &Values) -> Result<Vec<Subscription>, Findings> {
+        let mut findings = Findings::default();
+        let mut subscriptions = Vec::new();
+        for trigger in &self.redis_triggers {
+            match trigger.subscription(values) {
+                Ok(subscription) => subscriptions.push(subscription),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        findings
+            .into_result(subscriptions)
+            .map(|(subscriptions, _)| subscriptions)
+    }
+
     /// Whether the component can be reached at `http://<id>.spin.internal`: it needs a trigger, a private one will do.
     pub fn is_reachable(&self, id: &str) -> bool {
-        self.triggers
-            .iter()
-            .any(|trigger| trigger.component.as_str() == id)
+        self.triggers.iter().any(|trigger| {
+            trigger
+                .component()
+                .is_some_and(|component| component.as_str() == id)
+        })
     }
 
     /// A value for every application variable, and warnings.
@@ -256,7 +276,7 @@ impl Application {
                     variables.insert(name.clone(), value);
                 }
                 Err(missing) => {
-                    let key = format!("component.{}.variables.{name}", component.id);
+                    let key = format!("component.{}.variables.{name}", component.declared_as);
                     findings.push(Finding::error(
                         component.source_place.clone(),
                         key,
@@ -297,7 +317,7 @@ impl Application {
             Some(Finding::error(place.clone(), key, reason).advise("build the components: cargo xtask build"))
         };
         for component in self.components.values() {
-            let key = format!("component.{}.source", component.id);
+            let key = format!("component.{}.source", component.declared_as);
             missing(&component.source, &component.source_place, key)
                 .into_iter()
                 .for_each(|f| findings.push(f));
@@ -307,6 +327,11 @@ impl Application {
                 .filter(|dependency| !provided(&dependency.name))
             {
                 missing(&dependency.source, &dependency.place, dependency.key.clone())
+                    .into_iter()
+                    .for_each(|f| findings.push(f));
+            }
+            for middleware in &component.middleware {
+                missing(&middleware.source, &middleware.place, middleware.key.clone())
                     .into_iter()
                     .for_each(|f| findings.push(f));
             }

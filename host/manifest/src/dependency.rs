@@ -245,6 +245,44 @@ impl Inherit {
         self.0.contains(&configuration)
     }
 
+    /// Whether a dependency that inherits this may use an interface of the host, named as it imports it.
+    ///
+    /// Interfaces that give access to nothing (clocks, random numbers, output, types) are free. Those that Spin
+    /// groups under a configuration need it. Any other, those of this host included, needs all of them: a
+    /// dependency that may not do everything that its parent may is not given what nobody thought about.
+    pub fn allows(&self, import: &str) -> bool {
+        let name = import.split('@').next().unwrap_or(import);
+        let (package, interface) = name.split_once('/').unwrap_or((name, ""));
+        let configuration = match (package, interface) {
+            ("wasi:http", "client" | "outgoing-handler")
+            | (
+                "wasi:sockets",
+                "ip-name-lookup" | "tcp-create-socket" | "tcp" | "udp-create-socket" | "udp"
+                | "instance-network",
+            )
+            | ("fermyon:spin", "http" | "redis" | "mysql" | "postgres" | "mqtt")
+            | ("spin:redis" | "spin:mysql" | "spin:postgres" | "spin:mqtt", _) => {
+                Configuration::AllowedOutboundHosts
+            }
+            ("wasi:cli", "environment") => Configuration::Environment,
+            ("wasi:filesystem", "preopens") => Configuration::Files,
+            ("fermyon:spin", "key-value") | ("spin:key-value" | "wasi:keyvalue", _) => {
+                Configuration::KeyValueStores
+            }
+            ("fermyon:spin", "sqlite") | ("spin:sqlite", _) => Configuration::SqliteDatabases,
+            ("fermyon:spin", "variables" | "config") | ("spin:variables" | "wasi:config", _) => {
+                Configuration::Variables
+            }
+            ("fermyon:spin", "llm") => Configuration::AiModels,
+            ("wasi:http", "types")
+            | ("wasi:filesystem", "types")
+            | ("wasi:sockets", _)
+            | ("wasi:io" | "wasi:clocks" | "wasi:random" | "wasi:cli", _) => return true,
+            _ => return Configuration::ALL.iter().all(|one| self.contains(*one)),
+        };
+        self.contains(configuration)
+    }
+
     /// What is taken over.
     pub fn iter(&self) -> impl Iterator<Item = Configuration> + '_ {
         self.0.iter().copied()
@@ -287,6 +325,16 @@ impl Dependency {
     /// What the dependency takes over from its parent.
     pub fn inherit(&self) -> &Inherit {
         &self.inherit
+    }
+
+    /// Where the manifest names it.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The manifest's key for it.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 }
 
@@ -354,5 +402,33 @@ mod tests {
         );
         let some: Inherit = [Configuration::Variables].into_iter().collect();
         assert!(some.contains(Configuration::Variables) && !some.contains(Configuration::Files));
+    }
+
+    #[test]
+    fn a_dependency_may_use_what_it_inherits_and_what_gives_access_to_nothing() {
+        let none = Inherit::none();
+        let hosts: Inherit = [Configuration::AllowedOutboundHosts].into_iter().collect();
+        for free in [
+            "wasi:clocks/monotonic-clock@0.3.0",
+            "wasi:http/types@0.3.0",
+            "wasi:cli/stdout@0.2.6",
+        ] {
+            assert!(none.allows(free), "{free}");
+        }
+        for denied in [
+            "wasi:http/client@0.3.0",
+            "wasi:cli/environment@0.2.9",
+            "wasi:filesystem/preopens@0.3.0",
+            "spin:redis/redis@3.0.0",
+            "spin:variables/variables@3.0.0",
+            "anyturn:state/store@0.1.0",
+            "unheard:of/interface",
+        ] {
+            assert!(!none.allows(denied), "{denied}");
+            assert!(Inherit::all().allows(denied), "{denied}");
+        }
+        assert!(hosts.allows("wasi:http/client@0.3.0"));
+        assert!(!hosts.allows("spin:variables/variables@3.0.0"));
+        assert!(!hosts.allows("anyturn:state/store@0.1.0"));
     }
 }

@@ -32,7 +32,8 @@
 //!
 //! | module | its promise |
 //! |---|---|
-//! | `application` | the model: components, triggers, settings |
+//! | `application` | the model: components, settings |
+//! | `trigger` | the model: what calls components |
 //! | `router` | path → component, with Spin's precedence |
 //! | `variables`, `aliases` | values from flags, environment, defaults; secrets stay unseen |
 //! | `hosts` | `allowed_outbound_hosts`: may this connection be opened? |
@@ -52,11 +53,12 @@ mod read;
 mod reader;
 mod router;
 mod template;
+mod trigger;
 mod variables;
 
 use std::path::Path;
 
-pub use application::{Application, Component, HttpTrigger, Route, Settings, Tick};
+pub use application::{Application, Component, Settings, Tick};
 pub use dependency::{
     Configuration, Dependency, DependencyName, Inherit, InvalidDependencyName, PackageName,
 };
@@ -66,6 +68,7 @@ pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, SERVICE_CHAINING_SUFFIX}
 pub use names::{ComponentId, InvalidName, VariableName};
 pub use router::{InvalidRoute, RESERVED_PREFIX, RouteMatch, RoutePattern, Router, chained_headers};
 pub use template::{InvalidTemplate, Template};
+pub use trigger::{Answer, HttpTrigger, Middleware, RedisTrigger, Route, StaticResponse, Subscription};
 pub use variables::{Declaration, Inputs, Origin, Value, Values};
 
 /// Reads a manifest and gives the application with the warnings about it.

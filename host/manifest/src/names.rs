@@ -78,6 +78,14 @@ name! {
     VariableName, '_', wrong: '-', lower: true
 }
 
+impl ComponentId {
+    /// The id of what stands for this component behind the middleware of one trigger. Trigger ids are any text, so it may
+    /// break the rule for ids that people write, and cannot be one of them where it does.
+    pub(crate) fn for_trigger(&self, trigger: &str) -> Self {
+        Self(format!("{}-for-{trigger}", self.0))
+    }
+}
+
 /// The rule itself; see the module's introduction.
 pub(crate) fn check(text: &str, delimiter: char, wrong: char, lower: bool) -> Result<(), InvalidName> {
     let invalid = |reason: String| Err(InvalidName(reason));

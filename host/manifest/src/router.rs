@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::names::ComponentId;
+use crate::trigger::Answer;
 
 /// Spin answers below this prefix itself, so an application should not.
 pub const RESERVED_PREFIX: &str = "/.well-known/spin/";
@@ -118,15 +119,15 @@ impl fmt::Display for RoutePattern {
     }
 }
 
-/// Finds the component that answers a path. Cheap to clone.
+/// Finds who answers a path. Cheap to clone.
 ///
 /// ```
-/// use anyturn_manifest::{ComponentId, Router};
+/// use anyturn_manifest::{Answer, Router};
 ///
-/// let (chat, web): (ComponentId, ComponentId) = ("chat".parse()?, "web".parse()?);
+/// let (chat, web) = (Answer::Component("chat".parse()?), Answer::Component("web".parse()?));
 /// let router = Router::new([("/v1/sessions/:id".parse()?, chat), ("/...".parse()?, web)]);
 /// let found = router.find("/v1/sessions/ses_1").ok_or("no route")?;
-/// assert_eq!(found.component().as_str(), "chat");
+/// assert_eq!(found.component().ok_or("no component")?.as_str(), "chat");
 /// assert_eq!(found.parameters().collect::<Vec<_>>(), [("id", "ses_1")]);
 /// assert_eq!(router.find("/style.css").ok_or("no route")?.path_info(), "/style.css");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -136,16 +137,16 @@ pub struct Router(Arc<routefinder::Router<Target>>);
 
 #[derive(Debug)]
 struct Target {
-    component: ComponentId,
+    answer: Answer,
     pattern: RoutePattern,
 }
 
 impl Router {
     /// A router for these routes. Of two routes with the same spelling the later one counts, as in Spin.
-    pub fn new(routes: impl IntoIterator<Item = (RoutePattern, ComponentId)>) -> Self {
+    pub fn new(routes: impl IntoIterator<Item = (RoutePattern, Answer)>) -> Self {
         let mut targets: Vec<Target> = Vec::new();
-        for (pattern, component) in routes {
-            let target = Target { component, pattern };
+        for (pattern, answer) in routes {
+            let target = Target { answer, pattern };
             match targets
                 .iter_mut()
                 .find(|known| known.pattern.written == target.pattern.written)
@@ -176,10 +177,8 @@ impl Router {
     }
 
     /// All routes and who answers them, the most specific first.
-    pub fn routes(&self) -> impl Iterator<Item = (&RoutePattern, &ComponentId)> {
-        self.0
-            .iter()
-            .map(|(_, target)| (&target.pattern, &target.component))
+    pub fn routes(&self) -> impl Iterator<Item = (&RoutePattern, &Answer)> {
+        self.0.iter().map(|(_, target)| (&target.pattern, &target.answer))
     }
 }
 
@@ -192,9 +191,12 @@ pub struct RouteMatch<'m> {
 }
 
 impl<'m> RouteMatch<'m> {
-    /// Who answers.
-    pub fn component(&self) -> &'m ComponentId {
-        &self.target.component
+    /// The component that answers; none where the answer is always the same.
+    pub fn component(&self) -> Option<&'m ComponentId> {
+        match &self.target.answer {
+            Answer::Component(id) => Some(id),
+            Answer::Static(_) => None,
+        }
     }
 
     /// The pattern that matched.
@@ -264,12 +266,12 @@ mod tests {
         Router::new(
             routes
                 .iter()
-                .map(|(route, id)| (route.parse().unwrap(), id.parse().unwrap())),
+                .map(|(route, id)| (route.parse().unwrap(), Answer::Component(id.parse().unwrap()))),
         )
     }
 
     fn who(router: &Router, path: &str) -> Option<String> {
-        router.find(path).map(|found| found.component().to_string())
+        router.find(path)?.component().map(ToString::to_string)
     }
 
     #[test]

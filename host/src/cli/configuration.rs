@@ -1,9 +1,10 @@
 //! Where every command finds the application, and how its variables get their values.
 
 use crate::engine::Processor;
+use crate::probe::Probe;
 use anyhow::anyhow;
 use anyturn_check::{Checked, Subject};
-use anyturn_manifest::{DependencyName, Findings, Inputs};
+use anyturn_manifest::{Component, DependencyName, Findings, Inputs};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,20 @@ impl Arguments {
             Some(TELEMETRY) => true,
             _ => false,
         }
+    }
+
+    /// The store that components reach by themselves: the one that `redis_url` names, where a component's own dependency
+    /// provides the state.
+    pub(super) fn components_store(&self, checked: &Checked) -> Option<Probe> {
+        let is_state = |name: &DependencyName| name.package().as_deref() == Some(STATE);
+        let plugged = checked
+            .application
+            .triggered()
+            .flat_map(Component::dependencies)
+            .any(|dependency| is_state(dependency.name()) && !self.provides(dependency.name()));
+        plugged
+            .then(|| Probe::new(checked.values.text("redis_url")))
+            .flatten()
     }
 
     /// Reads and checks the application as it would be served at `listen`.

@@ -4,6 +4,7 @@ use crate::logging::Format;
 
 use crate::runtime::Runtime;
 use anyturn_check::Checked;
+use anyturn_manifest::{Component, Dependency};
 use anyturn_store::AnyStore;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -18,7 +19,12 @@ pub(super) fn print(
 ) {
     let base = format!("http://{}", reachable(address));
     let status = &runtime.status;
-    let provided = status.store.is_some();
+    let dependencies = checked.application.triggered().flat_map(Component::dependencies);
+    let provided = status.store.is_some()
+        && status.components_store.is_none()
+        && dependencies
+            .map(Dependency::name)
+            .any(|name| name.package().as_deref() == Some("anyturn:state"));
     if format == Format::Json {
         tracing::info!(
             address = %base,
@@ -39,7 +45,7 @@ pub(super) fn print(
         runtime
             .routes()
             .find(path)
-            .map(|routed| routed.route.component.id.clone())
+            .map(|routed| routed.route.to.component().map(|component| component.id.clone()))
     };
     if find("/").is_some() {
         println!("  page      {base}/");

@@ -10,8 +10,8 @@ use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
 use crate::readiness::Readiness;
 use crate::runtime::Status;
-use crate::{drain, server, tick};
-use anyhow::{Context as _, Result};
+use crate::{drain, messages, server, tick};
+use anyhow::{Context as _, Result, anyhow};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -142,7 +142,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
             |text| eprintln!("{text}"),
         )
     })?;
-    let store = match prepare::needs_state(&engine, &compiled) {
+    let store = match prepare::needs_state(&engine, &checked.application, &compiled) {
         true => Some(prepare::store(&checked, &application.data_dir).await?),
         false => None,
     };
@@ -166,6 +166,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
         files: &application.files(),
         status: Status {
             store,
+            components_store: application.components_store(&checked),
             model: anyturn_check::model(&checked.values),
         },
     };
@@ -185,6 +186,12 @@ async fn serve(arguments: Arguments) -> Result<()> {
     let runtime = Arc::new(runtime);
     let drain = drain::Drain::new();
     tick::start(&checked.application, &runtime, &drain);
+    let subscriptions = checked.application.subscriptions(&checked.values);
+    messages::start(
+        subscriptions.map_err(|findings| anyhow!("{findings}"))?,
+        &runtime,
+        &drain,
+    );
     until_stopped(listener, runtime, identified, drain, &arguments).await
 }
 

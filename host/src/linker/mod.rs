@@ -5,7 +5,8 @@
 //! is called: files by its mounts, the network by its permissions.
 
 pub(crate) mod denied;
-mod redis;
+mod key_value;
+pub(crate) mod redis;
 mod state;
 mod telemetry;
 mod variables;
@@ -26,5 +27,6 @@ pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     telemetry::add(&mut linker)?;
     variables::add(&mut linker)?;
     redis::add(&mut linker)?;
+    key_value::add(&mut linker)?;
     Ok(linker)
 }

@@ -66,22 +66,24 @@ impl Pages {
     /// 503 when the store cannot be reached. The model is told, not tried: it costs money and is not ours.
     async fn health(&self) -> Response<Bytes> {
         let status = &self.runtime.status;
-        let healthy = match &status.store {
-            Some(store) => match store.ping().await {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::warn!(store = store.description(), %error, "the store is out of reach");
-                    false
-                }
-            },
-            None => true,
-        };
-        let store = status.store.as_ref().map(|store| {
-            json!({
-                "kind": match store {
+        let (kind, answer) = match (&status.store, &status.components_store) {
+            (Some(store), _) => {
+                let kind = match store {
                     AnyStore::Redis(_) => "redis",
                     AnyStore::Embedded(_) => "embedded",
-                },
+                };
+                (Some(kind), store.ping().await.map_err(|error| error.to_string()))
+            }
+            (None, Some(probe)) => (Some("redis"), probe.ping().await),
+            (None, None) => (None, Ok(())),
+        };
+        if let Err(reason) = &answer {
+            tracing::warn!(kind, reason, "the store is out of reach");
+        }
+        let healthy = answer.is_ok();
+        let store = kind.map(|kind| {
+            json!({
+                "kind": kind,
                 "status": if healthy { "ok" } else { "unavailable" },
             })
         });

@@ -4,6 +4,7 @@ use super::headers::{self, REQUEST_ID};
 use super::pages::Pages;
 use super::problem::Problem;
 use super::request_id;
+use super::routes::{self, Destination};
 use crate::admission::{Admitted, RETRY_AFTER};
 use crate::drain::Drain;
 use crate::guest::{Call, RequestId};
@@ -133,7 +134,12 @@ impl Service {
         let Some(routed) = self.runtime.routes().find(uri.path()) else {
             return Err(Problem::NoRoute);
         };
-        let component = Arc::clone(&routed.route.component);
+        let component = match &routed.route.to {
+            Destination::Component(component) => Arc::clone(component),
+            Destination::Static(fixed) => {
+                return Ok(routes::respond(fixed, |body| Body::Host(Full::new(body))));
+            }
+        };
         let Admitted { permit, waited } = self.runtime.admission.admit().await.map_err(|full| {
             self.runtime.metrics.refused(full.reason());
             Problem::Overloaded(RETRY_AFTER)

@@ -81,8 +81,10 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
             "write allowed_outbound_hosts = [\"https://…\"] with a scheme in each entry",
         );
     }
+    let stores = table.take("key_value_stores");
+    own("key_value_stores", stores.clone());
+    let key_value_stores = stores.map(|node| stores_of(&node)).unwrap_or_default();
     for (key, what) in [
-        ("key_value_stores", "key-value stores"),
         ("sqlite_databases", "SQLite databases"),
         ("ai_models", "AI models"),
     ] {
@@ -108,10 +110,13 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
     table.finish();
     let component = Component {
         id: id.clone(),
+        declared_as: id.clone(),
         description,
         source: scope.path(path?),
         source_place: place,
         dependencies: Vec::new(),
+        middleware: Vec::new(),
+        key_value_stores,
         environment,
         files: Files { mounts, exclude },
         variables,
@@ -281,20 +286,47 @@ fn refuse_host(node: &Node<'_>, text: &str, error: &InvalidHost) {
     node.error(format!("\"{shown}\": {error}"), error.advice());
 }
 
-/// Resources that Spin's runtime has and our host has not: an empty list is harmless.
-fn lacking(node: &Node<'_>, key: &str, what: &str) {
+/// The longest name of a key-value store: with what stands before it, a namespace of the state.
+const MAX_STORE_NAME: usize = 61;
+
+/// Key-value stores. The host has any that are named.
+fn stores_of(node: &Node<'_>) -> Vec<String> {
+    let names = names(node);
+    for (node, name) in names.iter().filter(|(_, name)| name.len() > MAX_STORE_NAME) {
+        node.error(
+            format!("has {} characters", name.len()),
+            format!("names of stores have at most {MAX_STORE_NAME} in this host"),
+        );
+    }
+    let mut names: Vec<String> = names.into_iter().map(|(_, name)| name.to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Names of stores and databases, each checked.
+fn names<'a>(node: &Node<'a>) -> Vec<(Node<'a>, &'a str)> {
     let names = node.strings().unwrap_or_default();
-    if key != "ai_models" {
-        for (node, name) in &names {
-            if let (Err(error), Err(_)) = (check(name, '-', '_', false), check(name, '_', '-', false)) {
-                node.error(format!("{error}"), "names are written like my-store or my_store");
-            }
+    for (node, name) in &names {
+        if let (Err(error), Err(_)) = (check(name, '-', '_', false), check(name, '_', '-', false)) {
+            node.error(format!("{error}"), "names are written like my-store or my_store");
         }
     }
+    names
+}
+
+/// Resources that Spin's runtime has and our host has not: an empty list is harmless.
+fn lacking(node: &Node<'_>, key: &str, what: &str) {
+    let names = match key {
+        "ai_models" => node.strings().unwrap_or_default(),
+        _ => names(node),
+    };
     if !names.is_empty() {
         node.error(
             format!("this host has no {what}"),
-            format!("remove `{key}`; state belongs behind the import anyturn:state, language models behind anyturn:model"),
+            format!(
+                "remove `{key}`; key-value stores and the import anyturn:state keep state, anyturn:model has language models"
+            ),
         );
     }
 }

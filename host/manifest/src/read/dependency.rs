@@ -7,6 +7,7 @@ use crate::application::Component;
 use crate::dependency::{Configuration, Dependency, DependencyName, Inherit};
 use crate::names::ComponentId;
 use crate::reader::{Node, Table, suggest};
+use crate::trigger::Middleware;
 
 use super::Scope;
 use super::component::{Draft, Drafts};
@@ -82,17 +83,7 @@ fn one<'a>(scope: &Scope, node: &Node<'a>, name: DependencyName) -> Option<(Draf
         return None;
     }
     let mut table = node.table()?;
-    let path = table.take("path");
-    let component = table.take("component");
-    let source = match (path, component) {
-        (Some(path), None) => path.string().map(|path| Source::File(scope.path(path))),
-        (None, Some(node)) => reference(&node),
-        (Some(_), Some(_)) => {
-            node.error("has both `path` and `component`", FORMS);
-            None
-        }
-        (None, None) => remote(node, &mut table),
-    };
+    let source = source(scope, node, &mut table);
     let export = table.take("export");
     if let Some(export) = export.as_ref().filter(|_| name.is_whole_package()) {
         export.error(
@@ -115,6 +106,57 @@ fn one<'a>(scope: &Scope, node: &Node<'a>, name: DependencyName) -> Option<(Draf
         },
         own_inherit,
     ))
+}
+
+/// Where the component comes from.
+fn source<'a>(scope: &Scope, node: &Node<'a>, table: &mut Table<'a>) -> Option<Source<'a>> {
+    let path = table.take("path");
+    let component = table.take("component");
+    match (path, component) {
+        (Some(path), None) => path.string().map(|path| Source::File(scope.path(path))),
+        (None, Some(node)) => reference(&node),
+        (Some(_), Some(_)) => {
+            node.error("has both `path` and `component`", FORMS);
+            None
+        }
+        (None, None) => remote(node, table),
+    }
+}
+
+/// `dependencies.middleware` of a trigger: components that stand before the trigger's own, the outermost first. Their
+/// entries are those of dependencies, but they satisfy no import by a name.
+pub(super) fn middleware(
+    scope: &Scope,
+    trigger: &str,
+    node: &Node<'_>,
+    drafts: &Drafts<'_>,
+) -> Vec<Middleware> {
+    let one = |node: Node<'_>| {
+        if node.as_str().is_some() {
+            refuse_remote(&node, "a registry");
+            return None;
+        }
+        let mut table = node.table()?;
+        let source = source(scope, &node, &mut table);
+        let inherit = table.take("inherit_configuration");
+        let inherit = inherit.map(|node| inherited(&node)).unwrap_or_default();
+        table.finish();
+        let source = match source? {
+            Source::File(path) => path,
+            Source::Component(node, id) => component_file(drafts, trigger, &node, &id)?,
+        };
+        Some(Middleware {
+            source,
+            inherit,
+            place: node.place(),
+            key: node.key().to_owned(),
+        })
+    };
+    node.array()
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(one)
+        .collect()
 }
 
 fn reference<'a>(node: &Node<'a>) -> Option<Source<'a>> {
@@ -180,7 +222,7 @@ pub(super) fn resolve(drafts: Drafts<'_>) -> BTreeMap<ComponentId, Component> {
         let dependencies = dependencies.filter_map(|dependency| {
             let source = match &dependency.source {
                 Source::File(path) => path.clone(),
-                Source::Component(node, target) => component_file(&drafts, id, node, target)?,
+                Source::Component(node, target) => component_file(&drafts, id.as_str(), node, target)?,
             };
             Some(Dependency {
                 name: dependency.name.clone(),
@@ -209,12 +251,7 @@ pub(super) fn resolve(drafts: Drafts<'_>) -> BTreeMap<ComponentId, Component> {
 
 /// The file of a component that is used as a dependency: it may have nothing of its own, since that would not be
 /// there for it once it is composed into its parent.
-fn component_file(
-    drafts: &Drafts<'_>,
-    parent: &ComponentId,
-    node: &Node<'_>,
-    id: &ComponentId,
-) -> Option<PathBuf> {
+fn component_file(drafts: &Drafts<'_>, parent: &str, node: &Node<'_>, id: &ComponentId) -> Option<PathBuf> {
     let Some(draft) = drafts.get(id) else {
         let ids: Vec<_> = drafts.keys().map(ComponentId::as_str).collect();
         node.error(

@@ -78,12 +78,12 @@ fn manifest(path: &Path, mut root: Table<'_>) -> Option<Application> {
         root: absolute.parent().unwrap_or(Path::new("/")).to_owned(),
         variables: BTreeMap::new(),
     };
-    let head = root
-        .require("application", "an [application] table with a name")
-        .and_then(|node| head(&node));
     if let Some(node) = root.take("variables") {
         scope.variables = variables(&node);
     }
+    let head = root
+        .require("application", "an [application] table with a name")
+        .and_then(|node| head(&scope, &node));
     let triggers = root.require("trigger", "at least one [[trigger.http]]");
     let components = root.take("component");
     root.finish();
@@ -91,10 +91,12 @@ fn manifest(path: &Path, mut root: Table<'_>) -> Option<Application> {
     let mut drafts = components
         .map(|node| component::all(&scope, &node))
         .unwrap_or_default();
-    let triggers = triggers
-        .map(|node| trigger::all(&scope, &node, &mut drafts))
+    let redis_address = head.as_ref().and_then(|head| head.redis_address.clone());
+    let mut triggers = triggers
+        .map(|node| trigger::all(&scope, &node, redis_address.as_ref(), &mut drafts))
         .unwrap_or_default();
-    let components = dependency::resolve(drafts);
+    let mut components = dependency::resolve(drafts);
+    triggers.place_middleware(&mut components);
     let head = head?;
     Some(Application {
         name: head.name,
@@ -104,7 +106,8 @@ fn manifest(path: &Path, mut root: Table<'_>) -> Option<Application> {
         root: scope.root,
         variables: scope.variables,
         components,
-        triggers,
+        triggers: triggers.http.into_iter().map(|read| read.trigger).collect(),
+        redis_triggers: triggers.redis,
     })
 }
 
@@ -129,9 +132,11 @@ struct Head {
     name: String,
     version: String,
     description: String,
+    /// The address of Redis triggers that have none of their own.
+    redis_address: Option<Template>,
 }
 
-fn head(node: &Node<'_>) -> Option<Head> {
+fn head(scope: &Scope, node: &Node<'_>) -> Option<Head> {
     let mut table = node.table()?;
     let name = table
         .require("name", "name = \"my-application\"")
@@ -150,15 +155,16 @@ fn head(node: &Node<'_>) -> Option<Head> {
     if let Some(node) = table.take("targets") {
         targets(&node);
     }
+    let mut redis_address = None;
     for (kind, settings) in table
         .take("trigger")
         .and_then(|node| node.entries())
         .unwrap_or_default()
     {
-        if kind == "http" {
-            http_settings(&settings);
-        } else {
-            let _ = settings.table();
+        match kind {
+            "http" => http_settings(&settings),
+            "redis" => redis_address = redis_settings(scope, &settings),
+            _ => drop(settings.table()),
         }
     }
     if let Some(tool) = table.take("tool") {
@@ -169,7 +175,17 @@ fn head(node: &Node<'_>) -> Option<Head> {
         name: name?.to_owned(),
         version,
         description,
+        redis_address,
     })
+}
+
+/// `[application.trigger.redis]`: the address of triggers that have none of their own.
+fn redis_settings(scope: &Scope, node: &Node<'_>) -> Option<Template> {
+    let mut table = node.table()?;
+    let address = table.require("address", "address = \"redis://localhost:6379\"");
+    table.finish();
+    let address = address?;
+    scope.template(&address, address.string()?)
 }
 
 /// `[application.trigger.http]`: only the `base` of old times, which Spin refuses unless it is `/`.

@@ -1,4 +1,4 @@
-//! Makes one component of a component and its dependencies, as Spin's composer does.
+//! Makes one component of a component, its dependencies and its middleware, as Spin's composer does.
 //!
 //! A dependency satisfies every import of the component that its name covers: with its export of the same
 //! name, or with the one that the manifest names. Two dependencies for one import are an error, and so is a
@@ -8,7 +8,9 @@
 //! inherit is imported under another name ([`DENIED`] before it), where the host answers every call with a
 //! refusal ([`crate::linker::denied`]): the dependency cannot reach what its parent can.
 
-use anyturn_manifest::{Configuration, DependencyName, Inherit};
+pub(crate) mod middleware;
+
+use anyturn_manifest::{DependencyName, Inherit};
 use std::collections::BTreeMap;
 use wac_graph::types::{ItemKind, Package, SubtypeChecker, WorldId};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
@@ -57,6 +59,9 @@ pub(crate) enum Error {
         import: String,
         reason: String,
     },
+    /// Something that cannot be part of a chain of middleware.
+    #[error("{name} {reason}")]
+    NoMiddleware { name: String, reason: String },
     /// The parts fit, but the whole cannot be written.
     #[error("the composed component cannot be made: {0}")]
     Encode(String),
@@ -86,7 +91,7 @@ pub(crate) fn compose(id: &str, wasm: &[u8], parts: &[Part<'_>]) -> Result<Vec<u
                     part.wasm,
                 )?;
                 let instance = graph.instantiate(package);
-                deny(&mut graph, package, instance, part, &mut denied)?;
+                deny(&mut graph, package, instance, part.inherit, None, &mut denied)?;
                 instances.insert(number, (package, instance));
                 (package, instance)
             }
@@ -186,18 +191,20 @@ fn check(
         })
 }
 
-/// Gives a part refusals for what it does not inherit. Parts that are denied the same share one import.
+/// Gives a part refusals for what it does not inherit. Parts that are denied the same share one import. The import
+/// `but` is not the host's.
 fn deny(
     graph: &mut CompositionGraph,
     package: PackageId,
     instance: NodeId,
-    part: &Part<'_>,
+    inherit: &Inherit,
+    but: Option<&str>,
     denied: &mut BTreeMap<String, NodeId>,
 ) -> Result<(), Error> {
     let imports: Vec<(String, ItemKind)> = graph.types()[world(graph, package)]
         .imports
         .iter()
-        .filter(|(import, _)| !may_use(part.inherit, import))
+        .filter(|(import, _)| but != Some(import.as_str()) && !inherit.allows(import))
         .map(|(import, kind)| (import.clone(), *kind))
         .collect();
     for (import, kind) in imports {
@@ -232,76 +239,6 @@ fn refused(graph: &mut CompositionGraph, import: &str, kind: ItemKind) -> Result
     graph.import(format!("{DENIED}{import}"), kind).map_err(encode)
 }
 
-/// Whether a dependency that inherits this may use an interface of the host.
-///
-/// Interfaces that give access to nothing (clocks, random numbers, output, types) are free. Those that Spin
-/// groups under a configuration need it. Any other, those of this host included, needs all of them: a
-/// dependency that may not do everything that its parent may is not given what nobody thought about.
-fn may_use(inherit: &Inherit, import: &str) -> bool {
-    let name = import.split('@').next().unwrap_or(import);
-    let (package, interface) = name.split_once('/').unwrap_or((name, ""));
-    let configuration = match (package, interface) {
-        ("wasi:http", "client" | "outgoing-handler")
-        | (
-            "wasi:sockets",
-            "ip-name-lookup" | "tcp-create-socket" | "tcp" | "udp-create-socket" | "udp" | "instance-network",
-        )
-        | ("fermyon:spin", "http" | "redis" | "mysql" | "postgres" | "mqtt")
-        | ("spin:redis" | "spin:mysql" | "spin:postgres" | "spin:mqtt", _) => {
-            Configuration::AllowedOutboundHosts
-        }
-        ("wasi:cli", "environment") => Configuration::Environment,
-        ("wasi:filesystem", "preopens") => Configuration::Files,
-        ("fermyon:spin", "key-value") | ("spin:key-value" | "wasi:keyvalue", _) => {
-            Configuration::KeyValueStores
-        }
-        ("fermyon:spin", "sqlite") | ("spin:sqlite", _) => Configuration::SqliteDatabases,
-        ("fermyon:spin", "variables" | "config") | ("spin:variables" | "wasi:config", _) => {
-            Configuration::Variables
-        }
-        ("fermyon:spin", "llm") => Configuration::AiModels,
-        ("wasi:http", "types")
-        | ("wasi:filesystem", "types")
-        | ("wasi:sockets", _)
-        | ("wasi:io" | "wasi:clocks" | "wasi:random" | "wasi:cli", _) => return true,
-        _ => return Configuration::ALL.iter().all(|one| inherit.contains(*one)),
-    };
-    inherit.contains(configuration)
-}
-
 fn encode(error: impl std::fmt::Display) -> Error {
     Error::Encode(format!("{error:#}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dependency_may_use_what_it_inherits_and_what_gives_access_to_nothing() {
-        let none = Inherit::none();
-        let hosts: Inherit = [Configuration::AllowedOutboundHosts].into_iter().collect();
-        for free in [
-            "wasi:clocks/monotonic-clock@0.3.0",
-            "wasi:http/types@0.3.0",
-            "wasi:cli/stdout@0.2.6",
-        ] {
-            assert!(may_use(&none, free), "{free}");
-        }
-        for denied in [
-            "wasi:http/client@0.3.0",
-            "wasi:cli/environment@0.2.9",
-            "wasi:filesystem/preopens@0.3.0",
-            "spin:redis/redis@3.0.0",
-            "spin:variables/variables@3.0.0",
-            "anyturn:state/store@0.1.0",
-            "unheard:of/interface",
-        ] {
-            assert!(!may_use(&none, denied), "{denied}");
-            assert!(may_use(&Inherit::all(), denied), "{denied}");
-        }
-        assert!(may_use(&hosts, "wasi:http/client@0.3.0"));
-        assert!(!may_use(&hosts, "spin:variables/variables@3.0.0"));
-        assert!(!may_use(&hosts, "anyturn:state/store@0.1.0"));
-    }
 }
