@@ -32,6 +32,7 @@ fn told(case: &Path) -> String {
         inputs: &Inputs::default(),
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         provided: &|_| false,
+        redis_ca_file: None,
     };
     match check(&subject) {
         Ok(_) => panic!("{} has nothing wrong with it", case.display()),
