@@ -241,7 +241,7 @@ fn outcome(result: CallResult) -> ToolOutcome {
         content: result.text(),
         structured: result
             .structured
-            .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()),
+            .and_then(|raw| anyturn_json::from_slice(raw.get().as_bytes()).ok()),
         is_error: result.is_error,
         inverses: result
             .meta

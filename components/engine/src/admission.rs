@@ -108,7 +108,7 @@ pub(crate) struct KeyDocument {
 
 impl KeyDocument {
     fn decode(bytes: &[u8]) -> Result<KeyDocument, ReadError> {
-        serde_json::from_slice(bytes)
+        anyturn_json::from_slice(bytes)
             .map_err(|problem| unreadable("the record of an idempotency key", bytes, Some(problem)))
     }
 }

@@ -235,11 +235,12 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         let mut entries = Vec::with_capacity(slice.entries.len());
         for (position, bytes) in (slice.first..end).zip(&slice.entries) {
             let unreadable = |problem| unreadable(&format!("audit entry {position}"), bytes, problem);
-            let Version { v } = serde_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
+            let Version { v } =
+                anyturn_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
             if v > VERSION {
                 return Err(unreadable(None).into());
             }
-            let what = serde_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
+            let what = anyturn_json::from_slice(bytes).map_err(|problem| unreadable(Some(problem)))?;
             entries.push(AuditEntry { position, what });
         }
         entries.reverse();

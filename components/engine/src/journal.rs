@@ -367,7 +367,7 @@ impl Entry {
 
     /// Reads an entry; `position` is where it stands, for the error.
     pub(crate) fn decode(bytes: &[u8], position: u64) -> Result<Entry, ReadError> {
-        let problem = match serde_json::from_slice::<Entry>(bytes) {
+        let problem = match anyturn_json::from_slice::<Entry>(bytes) {
             Ok(entry) if entry.v <= VERSION => return Ok(entry),
             Ok(_) => None,
             Err(error) => Some(error),
@@ -415,7 +415,7 @@ pub(crate) fn unreadable(what: &str, bytes: &[u8], problem: Option<serde_json::E
     struct Header {
         v: u32,
     }
-    match (serde_json::from_slice::<Header>(bytes), problem) {
+    match (anyturn_json::from_slice::<Header>(bytes), problem) {
         (Ok(Header { v }), _) if v > VERSION => ReadError::Later(LaterVersion {
             what: what.to_owned(),
             schema: v,

@@ -39,7 +39,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Reads an entry of the queue.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Waiting, ReadError> {
-        match serde_json::from_slice::<Waiting>(bytes) {
+        match anyturn_json::from_slice::<Waiting>(bytes) {
             Ok(waiting) if waiting.v <= VERSION => Ok(waiting),
             Ok(_) => Err(unreadable("a message that waits", bytes, None)),
             Err(problem) => Err(unreadable("a message that waits", bytes, Some(problem))),

@@ -91,7 +91,7 @@ pub(crate) fn conversation(member: &Member) -> Option<(String, String)> {
         let (user, session) = member.member.split_once('/')?;
         return Some((user.to_owned(), session.to_owned()));
     }
-    let Named { user, session } = serde_json::from_slice(&member.value).ok()?;
+    let Named { user, session } = anyturn_json::from_slice(&member.value).ok()?;
     Some((user.into_owned(), session.into_owned()))
 }
 

@@ -177,8 +177,8 @@ impl JwtVerifier {
             .ok_or(TokenError::Malformed("it has no payload"))?;
 
         let header = decode(header)?;
-        let header: Header<'_> =
-            serde_json::from_slice(&header).map_err(|_| TokenError::Malformed("its header is not valid"))?;
+        let header: Header<'_> = anyturn_json::from_slice(&header)
+            .map_err(|_| TokenError::Malformed("its header is not valid"))?;
         if header.alg != "HS256" {
             return Err(TokenError::Algorithm);
         }
@@ -191,7 +191,7 @@ impl JwtVerifier {
         mac.verify_slice(&decode(signature)?)
             .map_err(|_| TokenError::Signature)?;
 
-        let claims: Claims = serde_json::from_slice(&decode(payload)?)
+        let claims: Claims = anyturn_json::from_slice(&decode(payload)?)
             .map_err(|_| TokenError::Malformed("its claims are not of their types"))?;
         self.check(&claims, now)?;
         let user = claims.sub.or(claims.id).ok_or(TokenError::NoUser)?;

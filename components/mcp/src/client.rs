@@ -232,7 +232,7 @@ impl Client {
                     },
                 )
                 .await?;
-            let page: Page<S> = serde_json::from_slice(answer.result()).map_err(not_understood)?;
+            let page: Page<S> = anyturn_json::from_slice(answer.result()).map_err(not_understood)?;
             check_kind(page.result_type.as_deref())?;
             tools.extend(mirror::accept(page.tools, answer.bytes()));
             match page.next_cursor {
@@ -254,9 +254,9 @@ impl Client {
         call: CallTool<'_>,
     ) -> Result<CallResult, ClientError<T::Error>> {
         let answer = self.request(transport, &Outgoing::Call(call)).await?;
-        let kind: Kind = serde_json::from_slice(answer.result()).map_err(not_understood)?;
+        let kind: Kind = anyturn_json::from_slice(answer.result()).map_err(not_understood)?;
         check_kind(kind.result_type.as_deref())?;
-        serde_json::from_slice(answer.result()).map_err(not_understood)
+        anyturn_json::from_slice(answer.result()).map_err(not_understood)
     }
 
     /// Ends the session, if the server gave one out. A server may decline; that is no error.
@@ -328,7 +328,7 @@ impl Client {
         let id = self.take_id();
         let request = request::initialize(self, id);
         let answer = answer::receive(transport, request, id, self.max_answer).await?;
-        let agreed: Initialized = serde_json::from_slice(answer.result()).map_err(not_understood)?;
+        let agreed: Initialized = anyturn_json::from_slice(answer.result()).map_err(not_understood)?;
         let revision = Revision::parse(&agreed.protocol_version)
             .filter(|revision| !revision.is_stateless())
             .ok_or_else(|| {

@@ -25,7 +25,7 @@ impl FieldError {
     /// Whether a text is no JSON at all. An error's own category does not tell: serde_json calls a number in
     /// the place of a word a mistake of syntax.
     pub fn is_malformed(text: &str) -> bool {
-        serde_json::from_str::<IgnoredAny>(text).is_err()
+        anyturn_json::from_str::<IgnoredAny>(text).is_err()
     }
 
     /// The field in which reading a JSON object failed. The field's name is `body` when it is none: the text
@@ -86,7 +86,7 @@ fn key_before(text: &str, line: usize, column: usize) -> Option<String> {
                 if is_key {
                     key = text
                         .get(start..=position)
-                        .and_then(|key| serde_json::from_str(key).ok())
+                        .and_then(|key| anyturn_json::from_str(key).ok())
                         .or(key);
                     is_key = false;
                 }

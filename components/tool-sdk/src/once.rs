@@ -149,11 +149,11 @@ impl Once {
         let Some(Found::Document(Some(document))) = found else {
             return Ok(None);
         };
-        let recorded: Recorded<'_> = serde_json::from_slice(&document.value).map_err(corrupt)?;
+        let recorded: Recorded<'_> = anyturn_json::from_slice(&document.value).map_err(corrupt)?;
         if recorded.fingerprint != self.fingerprint {
             return Err(OnceError::KeyReused);
         }
-        serde_json::from_str(recorded.outcome.get())
+        anyturn_json::from_str(recorded.outcome.get())
             .map(Some)
             .map_err(corrupt)
     }

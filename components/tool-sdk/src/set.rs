@@ -85,7 +85,7 @@ async fn run<A, T: Tool<A>>(
     call: &Call<'_>,
 ) -> Result<Reply, Failure> {
     let written = arguments.map_or("{}", RawValue::get);
-    let tool: T = serde_json::from_str(written).map_err(|error| {
+    let tool: T = anyturn_json::from_str(written).map_err(|error| {
         let FieldError { field, message } = FieldError::of_json(written, &error);
         Failure::rejected(format!(
             "The arguments of {} do not fit: {field}: {message}.",
@@ -127,7 +127,7 @@ fn describe<A, T: Tool<A>>() -> Value {
     let examples: Vec<Value> = T::EXAMPLES
         .iter()
         .map(|example| {
-            let arguments: Value = serde_json::from_str(example.1).unwrap_or(Value::Null);
+            let arguments: Value = anyturn_json::from_str(example.1).unwrap_or(Value::Null);
             json!({ "utterance": example.0, "arguments": arguments })
         })
         .collect();
@@ -157,7 +157,7 @@ fn mistakes<A, T: Tool<A>>() -> Vec<String> {
         ));
     }
     for Example(utterance, arguments) in T::EXAMPLES {
-        if let Err(error) = serde_json::from_str::<T>(arguments) {
+        if let Err(error) = anyturn_json::from_str::<T>(arguments) {
             all.push(format!(
                 "{}: the arguments of the example {utterance:?} do not fit: {error}",
                 T::NAME

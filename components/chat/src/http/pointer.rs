@@ -80,7 +80,7 @@ fn string_end(text: &[u8]) -> usize {
 fn unescaped(key: &[u8]) -> String {
     let key = String::from_utf8_lossy(key);
     if key.contains('\\') {
-        serde_json::from_slice(format!("\"{key}\"").as_bytes()).unwrap_or_else(|_| key.into_owned())
+        anyturn_json::from_slice(format!("\"{key}\"").as_bytes()).unwrap_or_else(|_| key.into_owned())
     } else {
         key.into_owned()
     }

@@ -110,7 +110,7 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             "The body is empty; a JSON object is expected.",
         ));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
+    anyturn_json::from_slice(bytes).map_err(|error| {
         if error.is_data() {
             Problem::at(pointer::at(bytes, error.line(), error.column()), sentence(&error))
         } else {

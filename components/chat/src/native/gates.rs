@@ -252,7 +252,7 @@ impl Place {
 
     fn parse(id: &str) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(id).ok()?;
-        let [owner, session, gate] = serde_json::from_slice(&json).ok()?;
+        let [owner, session, gate] = anyturn_json::from_slice(&json).ok()?;
         Some(Self { owner, session, gate })
     }
 }

@@ -342,11 +342,7 @@ mod tests {
                 "Invalid type: null, expected a text or a list of parts.",
             ),
             (r#"{}"#, "", "Missing field `message`."),
-            (
-                r#"[]"#,
-                "",
-                "Invalid length 0, expected struct TurnBody with 5 elements.",
-            ),
+            (r#"[]"#, "", "Invalid type: sequence, expected struct TurnBody."),
             (
                 r#"{"message": "a", "mesage": "b"}"#,
                 "/mesage",

@@ -141,7 +141,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         } else {
             &call.arguments
         };
-        let arguments: Value = serde_json::from_slice(written.as_bytes())
+        let arguments: Value = anyturn_json::from_slice(written.as_bytes())
             .map_err(|problem| format!("The arguments are not JSON: {problem}. The tool was not called."))?;
         let problems = json_schema::check(&tool.definition.input_schema, &arguments);
         if !problems.is_empty() {

@@ -404,7 +404,7 @@ impl Progress {
             None => (Value::Null, self.end.is_some() && !self.is_waiting()),
         };
         let as_written = || {
-            serde_json::from_slice(call.arguments.as_bytes())
+            anyturn_json::from_slice(call.arguments.as_bytes())
                 .unwrap_or_else(|_| Value::String(call.arguments.clone()))
         };
         ToolCallReport {

@@ -238,7 +238,7 @@ impl Reader<'_> {
         let length = usize::try_from(self.number()?).ok()?;
         let (json, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        serde_json::from_slice(json).ok()
+        anyturn_json::from_slice(json).ok()
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {

@@ -210,7 +210,7 @@ impl Kept<'_> {
 
 /// Reads an entry of the log of `turn`, into events in their order.
 pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Entry>, ReadError> {
-    let batch = match serde_json::from_slice::<Batch<'_>>(bytes) {
+    let batch = match anyturn_json::from_slice::<Batch<'_>>(bytes) {
         Ok(batch) if batch.v <= VERSION => batch,
         Ok(_) => return Err(unreadable("the log of a turn's events", bytes, None)),
         Err(problem) => return Err(unreadable("the log of a turn's events", bytes, Some(problem))),

@@ -173,7 +173,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
 
     /// The gate of an entry, if it is open.
     async fn open_gate(&self, member: &Member, now: u64) -> Result<Option<Approval>, Error> {
-        let Ok(Place { user, session }) = serde_json::from_slice(&member.value) else {
+        let Ok(Place { user, session }) = anyturn_json::from_slice(&member.value) else {
             return Ok(None);
         };
         let scope = scope::conversation(&user, &session);

@@ -161,7 +161,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Some(document) => {
                 let unreadable = |problem| unreadable("the record of a decision", &document.value, problem);
                 let kept: Kept<'static> =
-                    serde_json::from_slice(&document.value).map_err(|problem| unreadable(Some(problem)))?;
+                    anyturn_json::from_slice(&document.value).map_err(|problem| unreadable(Some(problem)))?;
                 if kept.v > VERSION {
                     return Err(unreadable(None).into());
                 }

@@ -117,7 +117,7 @@ async fn from_events<T: Transport>(
 }
 
 fn is_answer(data: &[u8], id: u64) -> bool {
-    serde_json::from_slice::<Message<'_>>(data).is_ok_and(|message| {
+    anyturn_json::from_slice::<Message<'_>>(data).is_ok_and(|message| {
         (message.result.is_some() || message.error.is_some())
             && message.id.is_some_and(|found| is_id(found, id))
     })
@@ -133,7 +133,7 @@ fn understand<E>(
         status,
         body: begin(&message),
     };
-    let Ok(parsed) = serde_json::from_slice::<Message<'_>>(&message) else {
+    let Ok(parsed) = anyturn_json::from_slice::<Message<'_>>(&message) else {
         return Err(if status.is_success() {
             ClientError::Protocol(format!("it is no JSON-RPC message: {}", begin(&message)))
         } else {

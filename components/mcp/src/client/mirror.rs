@@ -20,7 +20,7 @@ pub struct MirroredHeader {
 impl MirroredHeader {
     /// The header for these arguments; none when they leave the argument out.
     pub(super) fn take(&self, arguments: &RawValue) -> Option<(HeaderName, HeaderValue)> {
-        let arguments: Value = serde_json::from_slice(arguments.get().as_bytes()).ok()?;
+        let arguments: Value = anyturn_json::from_slice(arguments.get().as_bytes()).ok()?;
         let mut value = &arguments;
         for key in &self.path {
             value = value.get(key)?;
@@ -69,7 +69,7 @@ fn schemas(page: &[u8]) -> Vec<Value> {
         #[serde(rename = "inputSchema")]
         input_schema: Value,
     }
-    match serde_json::from_slice::<Message>(page) {
+    match anyturn_json::from_slice::<Message>(page) {
         Ok(message) => message
             .result
             .tools

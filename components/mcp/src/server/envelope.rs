@@ -55,7 +55,7 @@ pub(super) fn read(body: &[u8]) -> Result<Message<'_>, Rejected<'_>> {
         id: None,
         error: RpcError::new(code, message),
     };
-    let raw: Raw<'_> = match serde_json::from_slice(body) {
+    let raw: Raw<'_> = match anyturn_json::from_slice(body) {
         Ok(raw) => raw,
         Err(error) if error.is_data() && is_array(body) => {
             return Err(rejected(
@@ -91,7 +91,7 @@ pub(super) fn read(body: &[u8]) -> Result<Message<'_>, Rejected<'_>> {
             Err(invalid("method is missing"))
         };
     };
-    let Ok(Text(method)) = serde_json::from_str(method.get()) else {
+    let Ok(Text(method)) = anyturn_json::from_str(method.get()) else {
         return Err(invalid("method must be a text"));
     };
     match (raw.id, id) {
@@ -166,7 +166,7 @@ pub(super) fn read_params(params: Option<&RawValue>) -> Result<Params<'_>, RpcEr
             "Invalid params: params must be an object",
         ));
     }
-    let params: Params<'_> = serde_json::from_str(params.get())
+    let params: Params<'_> = anyturn_json::from_str(params.get())
         .map_err(|error| RpcError::invalid_params(format!("Invalid params: {error}")))?;
     if params
         .arguments

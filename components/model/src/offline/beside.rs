@@ -42,7 +42,7 @@ impl Beside {
     /// Takes in an example: its words, and its arguments as a JSON object.
     pub fn learn(&mut self, words: &[Word<'_>], arguments: &str, properties: &[Property]) {
         let arguments: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(arguments).unwrap_or_default();
+            anyturn_json::from_str(arguments).unwrap_or_default();
         for (property, value) in properties.iter().enumerate().filter_map(|(at, property)| {
             let value = arguments.get(&property.name)?.as_f64()?;
             (property.integer || property.number).then_some((at, value))

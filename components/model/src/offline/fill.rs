@@ -439,7 +439,7 @@ fn referred(history: &[Message], name: &str) -> Option<String> {
         .rev()
         .flat_map(|message| message.parts.iter().rev());
     let calls = parts.filter_map(|part| match part {
-        Part::ToolCall(call) => serde_json::from_str::<Map<String, Value>>(&call.arguments).ok(),
+        Part::ToolCall(call) => anyturn_json::from_str::<Map<String, Value>>(&call.arguments).ok(),
         _ => None,
     });
     calls.into_iter().find_map(|arguments| {

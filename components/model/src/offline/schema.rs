@@ -59,7 +59,7 @@ impl Property {
 /// The arguments of a tool, in the schema's order. A schema that is none has no arguments: the tool checks
 /// what it gets.
 pub fn properties(schema: &str) -> Vec<Property> {
-    let Ok(root) = serde_json::from_str::<Schema<'_>>(schema) else {
+    let Ok(root) = anyturn_json::from_str::<Schema<'_>>(schema) else {
         return Vec::new();
     };
     root.properties

@@ -55,7 +55,7 @@ impl Template {
 
 /// Builds a template. `words` are the example's utterance.
 pub fn build(words: &[Word<'_>], arguments: &str, properties: &[Property]) -> Template {
-    let arguments: serde_json::Map<String, Value> = serde_json::from_str(arguments).unwrap_or_default();
+    let arguments: serde_json::Map<String, Value> = anyturn_json::from_str(arguments).unwrap_or_default();
     let mut template = Template::default();
     // Which property each word belongs to.
     let mut slots: Vec<Option<usize>> = vec![None; words.len()];

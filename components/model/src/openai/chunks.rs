@@ -80,7 +80,7 @@ impl Decoder {
             "" => Ok(()),
             "[DONE]" => self.finish(),
             data => {
-                let chunk: Chunk = serde_json::from_str(data).map_err(|_| {
+                let chunk: Chunk = anyturn_json::from_str(data).map_err(|_| {
                     error(
                         ErrorKind::Protocol,
                         "The model's provider sent an event that is not a chunk of a chat completion.",

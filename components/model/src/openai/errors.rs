@@ -206,7 +206,7 @@ enum Name {
 
 impl Told {
     fn parse(body: &[u8]) -> Option<Self> {
-        let body = match serde_json::from_slice(body).ok()? {
+        let body = match anyturn_json::from_slice(body).ok()? {
             Envelope::Object { error } => error,
             Envelope::List(items) => items.into_iter().next()?.error,
             Envelope::Bare(detail) => Body::Detail(detail),

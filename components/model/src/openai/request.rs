@@ -450,7 +450,7 @@ fn tools(tools: &[api::Tool]) -> Result<Vec<Tool<'_>>, Error> {
 }
 
 fn schema(text: &str, what: impl Fn() -> String) -> Result<&RawValue, Error> {
-    match serde_json::from_str::<&RawValue>(text) {
+    match anyturn_json::from_str::<&RawValue>(text) {
         Ok(value) if value.get().starts_with('{') => Ok(value),
         _ => Err(invalid(format!("{} are not a JSON object.", what()))),
     }
@@ -480,7 +480,7 @@ fn tool_choice(request: &api::Request) -> Result<Option<Choice<'_>>, Error> {
 
 fn response_format(text: &str) -> Result<ResponseFormat<'_>, Error> {
     let schema = schema(text, || "The contents of the response schema".into())?;
-    let strict = serde_json::from_str(text).is_ok_and(|schema| fits_strict(&schema));
+    let strict = anyturn_json::from_str(text).is_ok_and(|schema| fits_strict(&schema));
     Ok(ResponseFormat {
         r#type: "json_schema",
         json_schema: JsonSchema {

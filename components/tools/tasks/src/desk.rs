@@ -304,7 +304,7 @@ fn document(found: Option<&Found>) -> Result<Option<Task>, Trouble> {
 }
 
 fn read_task(value: &[u8]) -> Result<Task, Trouble> {
-    serde_json::from_slice(value)
+    anyturn_json::from_slice(value)
         .map_err(|error| Trouble::State(StateError::Corrupt(format!("a task: {error}"))))
 }
 

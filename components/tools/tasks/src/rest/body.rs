@@ -150,7 +150,7 @@ fn day(checked: &mut Checked, text: &str) -> Option<Date> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|error| {
+    anyturn_json::from_str(text).map_err(|error| {
         if FieldError::is_malformed(text) {
             malformed(format!("The body is not JSON: {error}."))
         } else {
