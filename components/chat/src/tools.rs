@@ -16,7 +16,7 @@ use anyturn_mcp::{Annotations, CallResult, Implementation, RpcError, Tool};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::platform::{Platform, SendError};
 
@@ -139,7 +139,7 @@ impl<P: Platform> Servers<P> {
 
 impl<P: Platform> Tools for Servers<P> {
     async fn list(&self, server: &str, caller: &Caller) -> Result<Vec<ToolDefinition>, ToolError> {
-        let tools: Vec<Tool<Value>> = self
+        let tools: Vec<Tool> = self
             .client(server, caller)?
             .list_tools(&Sending(&self.platform))
             .await
@@ -170,13 +170,13 @@ impl<P: Platform> Tools for Servers<P> {
                     .into_iter()
                     .map(|example| Example {
                         utterance: example.utterance,
-                        arguments: example.arguments,
+                        arguments: text(example.arguments),
                     })
                     .collect(),
                 reversible: meta.reversible,
                 name,
                 description,
-                input_schema,
+                input_schema: text(input_schema),
             });
         }
         Ok(definitions)
@@ -234,6 +234,10 @@ impl<P: Platform> Servers<P> {
             .await
             .map_err(|error| failure(server, error))
     }
+}
+
+fn text(json: Box<RawValue>) -> String {
+    Box::<str>::from(json).into()
 }
 
 fn outcome(result: CallResult) -> ToolOutcome {

@@ -2,7 +2,9 @@
 
 use crate::assistant::{Assistant, Gating, Rule, ToolSource};
 use crate::journal::{Failure, FailureKind};
+use crate::json_schema;
 use crate::port::{Caller, Effect, Inverse, ModelTool, ToolDefinition, Tools};
+use serde_json::Value;
 use std::rc::Rc;
 
 /// The longest name of a tool that models take.
@@ -46,6 +48,13 @@ impl Tool {
             destructive,
             ..effect
         }
+    }
+
+    /// Everything that is wrong with arguments, in words a model can act on; empty if nothing is.
+    pub(crate) fn check(&self, arguments: &Value) -> Vec<String> {
+        // What is no schema refuses nothing.
+        let schema = anyturn_json::from_str(&self.definition.input_schema).unwrap_or(Value::Bool(true));
+        json_schema::check(&schema, arguments)
     }
 
     /// Who decides on a call of it that may have this effect.

@@ -87,19 +87,19 @@ pub struct ModelTool {
     pub name: String,
     /// What it does.
     pub description: String,
-    /// A JSON Schema of an object.
-    pub parameters: Value,
+    /// A JSON Schema of an object, as its server wrote it.
+    pub parameters: String,
     /// What people say when they want this.
     pub examples: Vec<Example>,
 }
 
 /// A model sentence for a tool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// What a person says.
     pub utterance: String,
-    /// The object that the tool is called with for it.
-    pub arguments: Value,
+    /// The JSON object that the tool is called with for it.
+    pub arguments: String,
 }
 
 /// One call of a model.
@@ -247,26 +247,23 @@ pub trait Answer {
 
 // ---- tools ------------------------------------------------------------------------------------------
 
-/// A tool as its server describes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A tool as its server describes it. What only models and tools look into is JSON text: to most turns it is nothing
+/// but passed on.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ToolDefinition {
     /// Unique within its server.
     pub name: String,
     /// For people; falls back to the name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// For the model.
-    #[serde(default)]
     pub description: String,
     /// A JSON Schema of an object.
-    pub input_schema: Value,
+    pub input_schema: String,
     /// What repeating or interrupting it can do.
     pub effect: Effect,
     /// What people say when they want this.
-    #[serde(default)]
     pub examples: Vec<Example>,
     /// Whether it promises that what it does can be undone: its results name their inverses.
-    #[serde(default)]
     pub reversible: bool,
 }
 

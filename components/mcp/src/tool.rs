@@ -103,7 +103,7 @@ impl Annotations {
 }
 
 /// What this project adds to a tool's description.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ToolMeta {
     /// What people say when they want this.
     #[serde(
@@ -141,12 +141,13 @@ impl ToolMeta {
 }
 
 /// A model sentence for a tool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Example {
     /// What a person says.
     pub utterance: String,
-    /// The object that the tool is called with for it. A value that also stands in the utterance is a slot.
-    pub arguments: Value,
+    /// The object that the tool is called with for it, as its server wrote it. A value that also stands in the
+    /// utterance is a slot.
+    pub arguments: Box<RawValue>,
 }
 
 /// What a tool answered.

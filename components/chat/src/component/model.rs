@@ -223,13 +223,10 @@ fn tool(tool: ModelTool) -> wit::Tool {
     wit::Tool {
         name,
         description,
-        parameters: parameters.to_string(),
+        parameters,
         examples: examples
             .into_iter()
-            .map(|Example { utterance, arguments }| wit::Example {
-                utterance,
-                arguments: arguments.to_string(),
-            })
+            .map(|Example { utterance, arguments }| wit::Example { utterance, arguments })
             .collect(),
     }
 }

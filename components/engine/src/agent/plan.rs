@@ -10,7 +10,6 @@ use crate::gate::{LARGEST, Opening, canonical};
 use crate::id;
 use crate::journal::writer::WriteError;
 use crate::journal::{Record, ToolIntended};
-use crate::json_schema;
 use crate::port::{Environment, Model, ToolCall, Tools};
 use crate::run::Stop;
 use anyturn_state::{Error, Store};
@@ -143,7 +142,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         };
         let arguments: Value = anyturn_json::from_slice(written.as_bytes())
             .map_err(|problem| format!("The arguments are not JSON: {problem}. The tool was not called."))?;
-        let problems = json_schema::check(&tool.definition.input_schema, &arguments);
+        let problems = tool.check(&arguments);
         if !problems.is_empty() {
             let problems = problems.join("; ");
             return Err(format!(

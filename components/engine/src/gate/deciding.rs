@@ -13,7 +13,6 @@ use crate::conversation::{Gated, Progress};
 use crate::engine::Engine;
 use crate::event::outbox::Nobody;
 use crate::journal::{GateDecided, GateOpened, Ruling};
-use crate::json_schema;
 use crate::loading::Loaded;
 use crate::port::{Caller, Environment, Model, Sink, Tools};
 use crate::scope;
@@ -177,7 +176,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 "the assistant does not have this tool any more".to_owned(),
             ));
         };
-        let problems = json_schema::check(&tool.definition.input_schema, arguments);
+        let problems = tool.check(arguments);
         if problems.is_empty() {
             return Ok(());
         }

@@ -69,7 +69,8 @@ fn definition(name: &str, effect: Effect) -> ToolDefinition {
             "type": "object",
             "properties": {"n": {"type": "integer", "maximum": 1000}},
             "required": ["n"],
-        }),
+        })
+        .to_string(),
         effect,
         examples: Vec::new(),
         reversible: false,

@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 use crate::{Tool, header};
 
 const ANNOTATION: &str = "x-mcp-header";
+/// What stands between its dashes, and hardly ever between others.
+const RARE: &[u8] = b"mcp";
 
 /// An argument that a call repeats in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +38,9 @@ impl MirroredHeader {
 }
 
 /// Drops tools with invalid annotations and notes the valid ones. `page` is the page as it came: nearly
-/// every one has no annotation at all, which a search for the word tells without looking into the schemas.
+/// every one has no annotation at all, which a search for a part of the word tells without looking into the schemas.
 pub(super) fn accept<S>(tools: Vec<Tool<S>>, page: &[u8]) -> Vec<Tool<S>> {
-    if !page
-        .windows(ANNOTATION.len())
-        .any(|window| window == ANNOTATION.as_bytes())
-    {
+    if !page.split(|byte| *byte == b'-').any(|part| part == RARE) {
         return tools;
     }
     let schemas = schemas(page);
