@@ -205,6 +205,7 @@ impl<'s> Check<'s> {
         ];
         for (name, words, holds) in bounds {
             if let Some(bound) = bound(name).filter(|bound| !holds(number, *bound)) {
+                let (bound, number) = (plain(bound), plain(number));
                 self.problem(path, format!("must be {words} {bound}, not {number}"));
             }
         }
@@ -275,6 +276,14 @@ fn join(path: &str, name: &str) -> String {
     } else {
         format!("{path}.{name}")
     }
+}
+
+/// A number in an error: whole ones without a fraction.
+fn plain(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return (number as i64).to_string();
+    }
+    Value::from(number).to_string()
 }
 
 /// Equality of values; 1 and 1.0 are the same number.
@@ -355,6 +364,10 @@ mod tests {
         );
         assert_eq!(place("count", json!(0)), "count must be at least 1, not 0");
         assert_eq!(place("count", json!(10)), "count must be less than 10, not 10");
+        assert_eq!(
+            problems(json!({"maximum": 0.5}), json!(0.75)),
+            "the arguments must be at most 0.5, not 0.75"
+        );
         assert_eq!(
             place("priority", json!("mid")),
             "priority must be one of \"low\", \"high\", not \"mid\""

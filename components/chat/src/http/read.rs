@@ -182,7 +182,7 @@ pub fn wants_events(headers: &HeaderMap) -> bool {
         let name = parts.next().unwrap_or_default();
         let quality = parts
             .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
-            .map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
+            .map_or(1.0, |q| anyturn_json::from_str(q.trim()).unwrap_or(0.0));
         if name.eq_ignore_ascii_case("text/event-stream") {
             events = Some(quality);
         } else if name.eq_ignore_ascii_case("application/json") {

@@ -169,7 +169,7 @@ impl<'t> Table<'t> {
         &mut self,
         findings: &mut Findings<'_>,
         key: &'static str,
-        bounds: Range<f32>,
+        bounds: Range<u8>,
     ) -> Option<f32> {
         let convert = |value: DeValue<'t>| {
             let right = format!("must be a number from {} to {}", bounds.start, bounds.end);
@@ -178,9 +178,10 @@ impl<'t> Table<'t> {
                 DeValue::Float(number) => number.as_str(),
                 other => return Err(format!("{right}, not {}", kind(other))),
             };
-            let parsed = written.parse::<f32>().ok();
+            // As JSON has it, for which there is a reader anyway; JSON lacks the plus.
+            let parsed = anyturn_json::from_str::<f32>(written.trim_start_matches('+')).ok();
             parsed
-                .filter(|number| *number >= bounds.start && *number <= bounds.end)
+                .filter(|number| *number >= f32::from(bounds.start) && *number <= f32::from(bounds.end))
                 .ok_or_else(|| format!("{right}, not {written}"))
         };
         self.converted(findings, key, convert).map(|(value, _)| value)

@@ -163,8 +163,8 @@ fn model(mut table: Table<'_>, findings: &mut Findings<'_>) -> (String, ModelOpt
         .unwrap_or_else(|| "turn".to_owned());
     let options = ModelOptions {
         model: table.text(findings, "name"),
-        temperature: table.number(findings, "temperature", 0.0..2.0),
-        top_p: table.number(findings, "top_p", 0.0..1.0),
+        temperature: table.number(findings, "temperature", 0..2),
+        top_p: table.number(findings, "top_p", 0..1),
         max_output_tokens: table
             .integer(findings, "max_output_tokens", 1..1_000_000)
             .and_then(|tokens| u32::try_from(tokens).ok()),
