@@ -4,7 +4,7 @@
 //! components. It is refused with the text in `expected.err`. `BLESS=1 cargo test -p anyturn-check` rewrites it.
 
 // A fixture that is broken fails the test, and so it should.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
