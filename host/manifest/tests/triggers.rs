@@ -1,7 +1,7 @@
 //! What the triggers of a manifest come to: who answers, through which middleware, and which channels are subscribed to.
 
 // A fixture that is broken fails the test, and so it should.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 
