@@ -1,5 +1,8 @@
 //! Exports `anyturn:telemetry` for hosts that do not provide it themselves (Spin): whatever is told is forgotten.
 
+// There is nothing in it but the export.
+#![cfg(target_family = "wasm")]
+
 #[allow(
     missing_docs,
     unsafe_code,
