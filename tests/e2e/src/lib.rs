@@ -72,7 +72,7 @@ macro_rules! __promises {
             approvals::nobody_sees_anothers_session_or_tasks
 
             undo::what_was_done_is_undone_once
-            undo::undo_by_words_asks_before_it_destroys
+            undo::undo_by_words_takes_back_at_once_what_was_just_made
             undo::where_there_is_nothing_to_undo_that_is_said
 
             forks::an_edited_message_begins_another_session_and_leaves_the_old_one

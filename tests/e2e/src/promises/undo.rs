@@ -32,15 +32,16 @@ pub(crate) async fn what_was_done_is_undone_once(visit: &Visit) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn undo_by_words_asks_before_it_destroys(visit: &Visit) -> Verdict {
-    let (session, _) = visit
-        .begin("tasks", &format!("add {}", visit.own("buy milk")))
-        .await;
-    let asked = visit.turn(&session, "undo that").await;
-    assert_eq!(asked["state"], "waiting", "{asked}");
+pub(crate) async fn undo_by_words_takes_back_at_once_what_was_just_made(visit: &Visit) -> Verdict {
+    let milk = visit.own("buy milk");
+    let (session, added) = visit.begin("tasks", &format!("add {milk}")).await;
     assert_eq!(visit.tasks("").await.len(), 1);
-    let undone = visit.say(&session, "yes").await;
-    assert_eq!(undone["turn"], asked["turn"], "{undone}");
+    let undone = visit.turn(&session, "undo that").await;
+    assert_eq!(
+        (&undone["state"], &undone["undo"]["call"]),
+        (&json!("finished"), &added["tool_calls"][0]["id"]),
+        "{undone}"
+    );
     assert_eq!(visit.tasks("").await, Vec::<Value>::new());
     Ok(())
 }
