@@ -4,7 +4,7 @@
 //! help, within one budget of time; from then on nothing is. Time-outs are ours and not the host's, so that
 //! they hold everywhere: for the first byte, and between two chunks. Dropping an [`Answer`], or the future
 //! of `begin`, drops the connection. A model that does not take one of the optional fields is asked again at once
-//! without it ([`adjust`]).
+//! without it (`adjust`).
 
 use std::{pin::pin, time::Duration};
 
