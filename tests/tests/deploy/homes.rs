@@ -20,9 +20,6 @@ pub struct Home {
     pub grace: Option<u64>,
 }
 
-/// Variables of the OpenTelemetry specification, which OTLP's exporters take as they are.
-pub const TELEMETRY: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL"];
-
 /// All of them.
 pub fn all() -> Vec<Home> {
     vec![
