@@ -220,3 +220,12 @@ impl Container {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
+
+impl Drop for Container {
+    /// `--kill-child` does not reach process 1: changing its user has cleared the signal that it was to get.
+    fn drop(&mut self) {
+        if let Some(pid) = self.first_process() {
+            drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
+        }
+    }
+}
