@@ -31,6 +31,30 @@ impl<'a> Dialect<'a> {
             Effort::Usual | Effort::Unsaid => None,
         })
     }
+
+    /// Takes in that `field` was refused of a request, with or without tools; true if there is another way to ask.
+    /// Never true twice for one thing.
+    pub fn learn(&mut self, field: &str, tools: bool) -> bool {
+        let before = self.adjustments;
+        let said = self.effort().is_some();
+        let adjustments = &mut self.adjustments;
+        match field {
+            "temperature" => adjustments.without_temperature = true,
+            "top_p" => adjustments.without_top_p = true,
+            "seed" => adjustments.without_seed = true,
+            "user" => adjustments.without_user = true,
+            "max_tokens" | "max_completion_tokens" => adjustments.other_token_limit = true,
+            "reasoning_effort" if adjustments.effort == Effort::Usual && self.reasoning_effort.is_none() => {
+                if said {
+                    adjustments.effort = Effort::Unsaid;
+                } else if tools {
+                    adjustments.effort = Effort::None;
+                }
+            }
+            _ => {}
+        }
+        self.adjustments != before
+    }
 }
 
 /// How a request departs from what it would be.
@@ -57,39 +81,7 @@ pub enum Effort {
     Unsaid,
 }
 
-/// What of a request matters here.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent {
-    /// Whether it has tools.
-    pub tools: bool,
-    /// Whether a setting says how much to reason.
-    pub effort_configured: bool,
-    /// Whether it says how much to reason.
-    pub effort: bool,
-}
-
 impl Adjustments {
-    /// Takes in that `field` was refused; true if there is another way to ask. Never true twice for one thing.
-    pub fn learn(&mut self, field: &str, sent: Sent) -> bool {
-        let before = *self;
-        match field {
-            "temperature" => self.without_temperature = true,
-            "top_p" => self.without_top_p = true,
-            "seed" => self.without_seed = true,
-            "user" => self.without_user = true,
-            "max_tokens" | "max_completion_tokens" => self.other_token_limit = true,
-            "reasoning_effort" if self.effort == Effort::Usual && !sent.effort_configured => {
-                if sent.effort {
-                    self.effort = Effort::Unsaid;
-                } else if sent.tools {
-                    self.effort = Effort::None;
-                }
-            }
-            _ => {}
-        }
-        *self != before
-    }
-
     /// The name of the limit of the answer's length.
     pub fn token_limit(&self, preset: &Preset) -> TokenLimit {
         match (preset.token_limit, self.other_token_limit) {
@@ -103,19 +95,23 @@ impl Adjustments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presets::find;
 
-    const PLAIN: Sent = Sent {
-        tools: false,
-        effort_configured: false,
-        effort: false,
-    };
+    fn dialect(model: &str) -> Dialect<'_> {
+        Dialect {
+            preset: find("openai").unwrap(),
+            model,
+            reasoning_effort: None,
+            adjustments: Adjustments::default(),
+        }
+    }
 
     #[test]
     fn a_wish_is_given_up_once() {
         for field in ["temperature", "top_p", "seed", "user", "max_tokens"] {
-            let mut adjustments = Adjustments::default();
-            assert!(adjustments.learn(field, PLAIN), "{field}");
-            assert!(!adjustments.learn(field, PLAIN), "{field}");
+            let mut dialect = dialect("another");
+            assert!(dialect.learn(field, false), "{field}");
+            assert!(!dialect.learn(field, false), "{field}");
         }
     }
 
@@ -129,28 +125,24 @@ mod tests {
             "model",
             "",
         ] {
-            assert!(!Adjustments::default().learn(field, PLAIN), "{field}");
+            assert!(!dialect("another").learn(field, false), "{field}");
         }
     }
 
     #[test]
     fn reasoning_is_turned_off_for_tools_and_no_setting_is_overruled() {
-        let refused = |sent| {
-            let mut adjustments = Adjustments::default();
-            let first = adjustments.learn("reasoning_effort", sent);
-            let again = adjustments.learn("reasoning_effort", Sent { effort: true, ..sent });
-            (first, adjustments.effort, again)
+        let refused = |mut dialect: Dialect<'_>| {
+            let first = dialect.learn("reasoning_effort", true);
+            let again = dialect.learn("reasoning_effort", true);
+            (first, dialect.adjustments.effort, again)
         };
-        let with_tools = Sent { tools: true, ..PLAIN };
-        assert_eq!(refused(with_tools), (true, Effort::None, false));
-        let said = Sent {
-            effort: true,
-            ..with_tools
-        };
-        assert_eq!(refused(said), (true, Effort::Unsaid, false));
-        let configured = Sent {
-            effort_configured: true,
-            ..said
+        assert_eq!(refused(dialect("another")), (true, Effort::None, false));
+        // It is told how much to reason as a rule.
+        let own = find("openai").unwrap().model.unwrap();
+        assert_eq!(refused(dialect(own)), (true, Effort::Unsaid, false));
+        let configured = Dialect {
+            reasoning_effort: Some("high"),
+            ..dialect("another")
         };
         assert_eq!(refused(configured), (false, Effort::Usual, false));
     }

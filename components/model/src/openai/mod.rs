@@ -20,7 +20,7 @@ use crate::{
     settings::Connection,
     sse::{Parser, TooLong},
 };
-use adjust::{Adjustments, Dialect, Sent};
+use adjust::{Adjustments, Dialect};
 use chunks::Decoder;
 use errors::Failure;
 
@@ -110,12 +110,8 @@ impl<P: Platform> Call<'_, P> {
                 Some(Err(failure)) => failure,
                 None => errors::transport(TransportError::Timeout, &self.host),
             };
-            let sent = Sent {
-                tools: !self.request.tools.is_empty(),
-                effort_configured: dialect.reasoning_effort.is_some(),
-                effort: dialect.effort().is_some(),
-            };
-            if refused.is_some_and(|field| dialect.adjustments.learn(&field, sent)) {
+            let tools = !self.request.tools.is_empty();
+            if refused.is_some_and(|field| dialect.learn(&field, tools)) {
                 body = request::body(self.request, &dialect)?;
                 continue;
             }
