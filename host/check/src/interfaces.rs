@@ -16,23 +16,26 @@ pub struct Provided {
     pub interfaces: &'static [&'static str],
 }
 
+/// The interfaces of `wasi:cli`, which are the same in 0.2 and 0.3.
+const COMMAND_LINE: &[&str] = &[
+    "environment",
+    "exit",
+    "stderr",
+    "stdin",
+    "stdout",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stderr",
+    "terminal-stdin",
+    "terminal-stdout",
+];
+
 /// Everything that the host provides to components.
 pub const PROVIDED: &[Provided] = &[
     Provided {
         package: "wasi:cli",
         version: "0.3",
-        interfaces: &[
-            "environment",
-            "exit",
-            "stderr",
-            "stdin",
-            "stdout",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stderr",
-            "terminal-stdin",
-            "terminal-stdout",
-        ],
+        interfaces: COMMAND_LINE,
     },
     Provided {
         package: "wasi:clocks",
@@ -62,18 +65,7 @@ pub const PROVIDED: &[Provided] = &[
     Provided {
         package: "wasi:cli",
         version: "0.2",
-        interfaces: &[
-            "environment",
-            "exit",
-            "stderr",
-            "stdin",
-            "stdout",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stderr",
-            "terminal-stdin",
-            "terminal-stdout",
-        ],
+        interfaces: COMMAND_LINE,
     },
     Provided {
         package: "wasi:clocks",
