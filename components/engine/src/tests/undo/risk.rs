@@ -82,6 +82,13 @@ fn a_server_elsewhere_is_believed_that_undoing_destroys_and_not_that_it_does_not
     assert_eq!(elsewhere(None, "once"), TurnState::Finished);
 }
 
+fn never_mind() -> TurnRequest {
+    TurnRequest {
+        on_busy: Some(crate::OnBusy::Rollback),
+        ..say("never mind")
+    }
+}
+
 #[test]
 fn a_rollback_takes_back_what_is_not_risky_and_says_what_it_did_not() {
     let world = world();
@@ -94,14 +101,7 @@ fn a_rollback_takes_back_what_is_not_risky_and_says_what_it_did_not() {
     let mut tasks = Tasks::default();
     let (_, first) = start(&world, &mut tasks, say("make:1|beat:300 one two"));
     world.until(&mut tasks, || world.model.requests.borrow().len() == 2);
-    let (_, second) = begin(
-        &world,
-        &mut tasks,
-        TurnRequest {
-            on_busy: Some(crate::OnBusy::Rollback),
-            ..say("never mind")
-        },
-    );
+    let (_, second) = begin(&world, &mut tasks, never_mind());
     world.until(&mut tasks, || second.borrow().is_some());
     assert_eq!(ended(&first).state, TurnState::Stopped);
     assert_eq!(ended(&second).message.content, "Undone: MAKE.\n\nnever mind");
@@ -109,14 +109,7 @@ fn a_rollback_takes_back_what_is_not_risky_and_says_what_it_did_not() {
     world.tools.destructive.set(None);
     let (_, first) = start(&world, &mut tasks, say("once:2 make:3|beat:300 one two"));
     world.until(&mut tasks, || world.model.requests.borrow().len() == 5);
-    let (_, second) = begin(
-        &world,
-        &mut tasks,
-        TurnRequest {
-            on_busy: Some(crate::OnBusy::Rollback),
-            ..say("never mind")
-        },
-    );
+    let (_, second) = begin(&world, &mut tasks, never_mind());
     world.until(&mut tasks, || second.borrow().is_some());
     assert_eq!(ended(&first).state, TurnState::Stopped);
     assert_eq!(
