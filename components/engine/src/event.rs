@@ -107,6 +107,8 @@ pub enum EventKind {
     ToolStarted(ToolStarted),
     /// A tool has answered, or will not.
     ToolFinished(ToolCallReport),
+    /// An assistant of several agents has got further. Told at once; a turn that is taken over may tell it again.
+    AgentProgress(AgentProgress),
     /// A call waits for a decision.
     GateOpened(Box<Gate>),
     /// A decision was taken, or nobody took it in time.
@@ -151,6 +153,45 @@ pub struct ToolStarted {
     pub arguments: Value,
 }
 
+/// How far an assistant of several agents is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentProgress {
+    /// What is being done.
+    pub stage: Stage,
+    /// The sub-agent that does it; none for the assistant itself.
+    pub agent: Option<String>,
+    /// Whether it is done.
+    pub status: StageStatus,
+}
+
+/// What an assistant of several agents is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It makes commands for its sub-agents of a message.
+    Understanding,
+    /// A sub-agent carries a command out.
+    Working,
+    /// A sub-agent decides, by what its tools have answered, what to do next.
+    Reassessing,
+    /// It takes in what the sub-agents have answered, and writes the reply.
+    Updating,
+}
+
+/// How far a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// It has begun.
+    Started,
+    /// It is done.
+    Finished,
+    /// It goes on when somebody has decided.
+    Waiting,
+    /// It could not be done.
+    Failed,
+}
+
 impl EventKind {
     /// The name of the event in event streams, such as `turn.started`.
     pub fn name(&self) -> &'static str {
@@ -160,6 +201,7 @@ impl EventKind {
             EventKind::TextDelta { .. } => "text.delta",
             EventKind::ToolStarted(_) => "tool.started",
             EventKind::ToolFinished(_) => "tool.finished",
+            EventKind::AgentProgress(_) => "agent.progress",
             EventKind::GateOpened(_) => "gate.opened",
             EventKind::GateDecided(_) => "gate.decided",
             EventKind::UndoFinished(_) => "undo.finished",
@@ -182,6 +224,7 @@ impl EventKind {
             | EventKind::TextDelta { .. }
             | EventKind::ToolStarted(_)
             | EventKind::ToolFinished(_)
+            | EventKind::AgentProgress(_)
             | EventKind::GateOpened(_)
             | EventKind::GateDecided(_)
             | EventKind::UndoFinished(_) => None,

@@ -53,7 +53,9 @@ mod working;
 pub use assistant::{Assistant, AssistantError, Assistants, LoadError, OnBusy};
 pub use attach::Stopping;
 pub use engine::{Engine, Settings};
-pub use event::{Event, EventId, EventKind, NoEventId, ToolStarted, TurnStarted};
+pub use event::{
+    AgentProgress, Event, EventId, EventKind, NoEventId, Stage, StageStatus, ToolStarted, TurnStarted,
+};
 pub use gate::{
     DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, GateState, Verdict,
 };

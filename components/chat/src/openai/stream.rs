@@ -193,6 +193,7 @@ impl Writer for ChunkWriter {
             EventKind::TurnResumed { text } => Some(self.go_on(text)),
             EventKind::ToolStarted(_)
             | EventKind::ToolFinished(_)
+            | EventKind::AgentProgress(_)
             | EventKind::GateOpened(_)
             | EventKind::GateDecided(_)
             | EventKind::UndoFinished(_) => None,

@@ -322,6 +322,7 @@ fn events(schemas: &mut Schemas) -> Value {
         "text.delta": schemas.written::<shapes::TextDelta>(),
         "tool.started": schemas.written::<shapes::ToolStarted>(),
         "tool.finished": schemas.written::<shapes::ToolCall>(),
+        "agent.progress": schemas.written::<shapes::AgentProgress>(),
         "turn.resumed": schemas.written::<shapes::TurnResumed>(),
         "gate.opened": schemas.written::<shapes::Gate>(),
         "gate.decided": schemas.written::<shapes::Gate>(),

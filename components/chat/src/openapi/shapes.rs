@@ -172,6 +172,46 @@ pub(super) struct TurnStarted {
     created_at: Time,
 }
 
+/// How far an assistant of several agents is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct AgentProgress {
+    /// What is being done.
+    stage: Stage,
+    /// The sub-agent that does it; null for the assistant itself.
+    agent: Option<String>,
+    /// Whether it is done.
+    status: StageStatus,
+}
+
+/// What an assistant of several agents is doing.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// It makes commands for its sub-agents of a message.
+    Understanding,
+    /// A sub-agent carries a command out.
+    Working,
+    /// A sub-agent decides, by what its tools have answered, what to do next.
+    Reassessing,
+    /// It takes in what the sub-agents have answered, and writes the reply.
+    Updating,
+}
+
+/// How far a stage is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum StageStatus {
+    /// It has begun.
+    Started,
+    /// It is done.
+    Finished,
+    /// It goes on when somebody has decided.
+    Waiting,
+    /// It could not be done.
+    Failed,
+}
+
 /// Another instance has taken the turn over.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -7,7 +7,7 @@
 //!
 //! What is too large for an entry is left out of it: the turn's journal has it, and so has its report.
 
-use super::{Event, EventId, EventKind, ToolStarted, TurnStarted};
+use super::{AgentProgress, Event, EventId, EventKind, ToolStarted, TurnStarted};
 use crate::gate::Gate;
 use crate::journal::writer::LARGEST_ENTRY;
 use crate::journal::{ReadError, VERSION, unreadable};
@@ -49,6 +49,8 @@ enum Kept<'e> {
     ToolStarted(Cow<'e, ToolStarted>),
     #[serde(rename = "tool.finished")]
     ToolFinished(Cow<'e, ToolCallReport>),
+    #[serde(rename = "agent.progress")]
+    Progress(Cow<'e, AgentProgress>),
     #[serde(rename = "turn.finished")]
     Finished(Report<'e>),
     #[serde(rename = "turn.failed")]
@@ -172,6 +174,7 @@ fn keep(events: &[Event]) -> Vec<Kept<'_>> {
             EventKind::TextDelta { text } => Kept::Texts(vec![text.into()]),
             EventKind::ToolStarted(started) => Kept::ToolStarted(Cow::Borrowed(started)),
             EventKind::ToolFinished(report) => Kept::ToolFinished(Cow::Borrowed(report)),
+            EventKind::AgentProgress(progress) => Kept::Progress(Cow::Borrowed(progress)),
             EventKind::TurnFinished(turn) => Kept::Finished(report(turn)),
             EventKind::TurnFailed(turn) => Kept::Failed(report(turn)),
             EventKind::TurnStopped(turn) => Kept::Stopped(report(turn)),
@@ -203,7 +206,11 @@ impl Kept<'_> {
                 (report.arguments, report.result) = (Value::Null, Value::Null);
             }
             // None of these comes near the limit.
-            Kept::Started(_) | Kept::GateOpened(_) | Kept::GateDecided(_) | Kept::UndoFinished(_) => {}
+            Kept::Started(_)
+            | Kept::Progress(_)
+            | Kept::GateOpened(_)
+            | Kept::GateDecided(_)
+            | Kept::UndoFinished(_) => {}
         }
     }
 }
@@ -247,6 +254,7 @@ pub(crate) fn decode(turn: &str, bytes: &[u8]) -> Result<Vec<Entry>, ReadError> 
             },
             Kept::ToolStarted(started) => EventKind::ToolStarted(started.into_owned()),
             Kept::ToolFinished(report) => EventKind::ToolFinished(report.into_owned()),
+            Kept::Progress(progress) => EventKind::AgentProgress(progress.into_owned()),
             Kept::Finished(Some(report)) => EventKind::TurnFinished(reported(report)),
             Kept::Failed(Some(report)) => EventKind::TurnFailed(reported(report)),
             Kept::Stopped(Some(report)) => EventKind::TurnStopped(reported(report)),
@@ -269,4 +277,39 @@ fn reported((turn, finish_reason): (Cow<'_, Turn>, FinishReason)) -> Box<Turn> {
         finish_reason,
         ..turn.into_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Stage, StageStatus};
+
+    #[test]
+    fn how_far_agents_were_is_retold_as_it_was_told() {
+        let progress = |n, agent: Option<&str>, status| Event {
+            id: EventId {
+                turn: "turn_1".into(),
+                epoch: 3,
+                n,
+            },
+            kind: EventKind::AgentProgress(AgentProgress {
+                stage: Stage::Working,
+                agent: agent.map(str::to_owned),
+                status,
+            }),
+        };
+        let told = [
+            progress(4, Some("email"), StageStatus::Started),
+            progress(5, None, StageStatus::Waiting),
+        ];
+        assert_eq!(
+            serde_json::to_string(&told[1].kind).unwrap(),
+            r#"{"stage":"working","agent":null,"status":"waiting"}"#
+        );
+        let entries = encode(3, &told).unwrap();
+        assert_eq!(
+            decode("turn_1", &entries[0]).unwrap(),
+            told.map(Entry::Event).to_vec()
+        );
+    }
 }

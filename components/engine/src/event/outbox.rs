@@ -113,11 +113,14 @@ impl<'a> Outbox<'a> {
     }
 }
 
-/// Whether an event may be told before it is durable: the beginning is durable by itself, and text can be taken
-/// back.
+/// Whether an event may be told before it is durable: the beginning is durable by itself, text can be taken back, and
+/// how far somebody is promises nothing.
 fn passing(kind: &EventKind) -> bool {
     match kind {
-        EventKind::TurnStarted(_) | EventKind::TurnResumed { .. } | EventKind::TextDelta { .. } => true,
+        EventKind::TurnStarted(_)
+        | EventKind::TurnResumed { .. }
+        | EventKind::TextDelta { .. }
+        | EventKind::AgentProgress(_) => true,
         EventKind::ToolStarted(_)
         | EventKind::ToolFinished(_)
         | EventKind::GateOpened(_)
