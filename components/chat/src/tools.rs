@@ -11,6 +11,7 @@ use anyturn_engine::port::{
     Caller, Checked, Effect, EffectClass, Example, Inverse, Invocation, ToolDefinition, ToolError,
     ToolOutcome, Tools,
 };
+use anyturn_engine::{RiskLevel, Stakes};
 use anyturn_mcp::client::{CallTool, Client, ClientError, MirroredHeader, Transport};
 use anyturn_mcp::{Annotations, CallResult, Implementation, RpcError, Tool};
 use bytes::Bytes;
@@ -174,6 +175,11 @@ impl<P: Platform> Tools for Servers<P> {
                     })
                     .collect(),
                 reversible: meta.reversible,
+                stakes: Stakes {
+                    level: meta.risk.as_deref().and_then(level),
+                    counted: meta.counted,
+                    confirm_above: meta.confirm_above,
+                },
                 name,
                 description,
                 input_schema: text(input_schema),
@@ -276,6 +282,15 @@ fn effect(annotations: &Annotations, verifiable: bool) -> Effect {
     Effect {
         class,
         destructive: annotations.is_destructive(),
+    }
+}
+
+fn level(risk: &str) -> Option<RiskLevel> {
+    match risk {
+        "low" => Some(RiskLevel::Low),
+        "medium" => Some(RiskLevel::Medium),
+        "high" => Some(RiskLevel::High),
+        _ => None,
     }
 }
 

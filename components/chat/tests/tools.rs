@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use anyturn_chat::tools::Servers;
 use anyturn_engine::port::{Caller, Checked, EffectClass, Invocation, ToolError, Tools};
+use anyturn_engine::{RiskLevel, Stakes};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use support::World;
@@ -145,4 +146,29 @@ fn what_a_tool_announces_is_its_effect_class() {
     );
     assert_eq!(class(json!({}), verifiable()), EffectClass::Verifiable);
     assert_eq!(class(json!({}), json!({})), EffectClass::Unprotected);
+}
+
+#[test]
+fn what_a_tool_says_of_its_risk_is_taken_over_and_what_nobody_knows_is_not() {
+    let world = World::new();
+    let stakes = |meta: Value| {
+        let tool = json!({"name": "pay", "inputSchema": {"type": "object"}, "_meta": meta});
+        answers(
+            &world,
+            json!({"result": {"resultType": "complete", "tools": [tool]}}),
+        );
+        let mut tools = world.run(Servers::new(&world).list("bank", &caller())).unwrap();
+        tools.remove(0).stakes
+    };
+    let said =
+        json!({"anyturn.dev/risk": "low", "anyturn.dev/counted": "ids", "anyturn.dev/confirm-above": 5});
+    assert_eq!(
+        stakes(said),
+        Stakes {
+            level: Some(RiskLevel::Low),
+            counted: Some("ids".to_owned()),
+            confirm_above: Some(5)
+        }
+    );
+    assert_eq!(stakes(json!({"anyturn.dev/risk": "extreme"})), Stakes::default());
 }

@@ -1,6 +1,7 @@
 //! The tools that an assistant has in one turn, by the names that the model knows them by.
 
 use crate::assistant::{Assistant, Gating, Rule, ToolSource};
+use crate::gate::Stakes;
 use crate::journal::{Failure, FailureKind};
 use crate::json_schema;
 use crate::port::{Caller, Effect, Inverse, ModelTool, ToolDefinition, Tools};
@@ -40,13 +41,32 @@ impl Tool {
     /// call does is believed of components of this application; that it does more, of everybody.
     pub(crate) fn effect_of(&self, inverse: &Inverse) -> Effect {
         let effect = self.definition.effect;
-        let destructive = inverse
-            .destructive
-            .filter(|destructive| self.own || *destructive)
-            .unwrap_or(effect.destructive);
         Effect {
-            destructive,
+            destructive: self.believed(inverse).unwrap_or(effect.destructive),
             ..effect
+        }
+    }
+
+    /// The same as far as it is risky.
+    pub(crate) fn risk_of(&self, inverse: &Inverse) -> Effect {
+        match self.believed(inverse) {
+            Some(_) => self.effect_of(inverse),
+            None => self.risk_on(&inverse.arguments),
+        }
+    }
+
+    fn believed(&self, inverse: &Inverse) -> Option<bool> {
+        let told = inverse.destructive;
+        told.filter(|destructive| self.own || *destructive)
+    }
+
+    /// What a call of it with these arguments may do, as far as it is risky: one that does less than the tool asks
+    /// people about counts as destroying nothing.
+    pub(crate) fn risk_on(&self, arguments: &Value) -> Effect {
+        let ToolDefinition { effect, stakes, .. } = &self.definition;
+        Effect {
+            destructive: stakes.confirms(arguments, effect.destructive),
+            ..*effect
         }
     }
 
@@ -95,8 +115,11 @@ impl Catalog {
         Ok(catalog)
     }
 
-    fn add(&mut self, source: &ToolSource, definition: ToolDefinition, gating: Rc<Gating>) {
+    fn add(&mut self, source: &ToolSource, mut definition: ToolDefinition, gating: Rc<Gating>) {
         let server = &source.server;
+        if source.external {
+            definition.stakes = Stakes::default();
+        }
         let wanted = wanted(source, &definition.name);
         let mut name = plain(&definition.name);
         if wanted && self.find(&name).is_some() {

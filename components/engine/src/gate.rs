@@ -14,9 +14,12 @@ pub(crate) mod canonical;
 mod deciding;
 mod expiry;
 mod opening;
+mod stakes;
 mod taking;
 
 pub(crate) use opening::{LARGEST, Opening, question};
+pub(crate) use stakes::count;
+pub use stakes::{RiskLevel, Stakes};
 pub(crate) use taking::{beside, by_itself};
 
 use crate::time::Timestamp;
@@ -51,6 +54,12 @@ pub struct Gate {
     pub role: Option<String>,
     /// What the call can do.
     pub risk: Risk,
+    /// How much harm it could do; the worst where an earlier version has told of the gate.
+    #[serde(default)]
+    pub risk_level: RiskLevel,
+    /// How many things it affects, where its tool lets them be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// Whether the tool promises that what it does can be undone.
     pub reversible: bool,
     /// Whether whoever approves may allow the tool for the rest of the conversation.

@@ -57,7 +57,8 @@ pub use event::{
     AgentProgress, Event, EventId, EventKind, NoEventId, Stage, StageStatus, ToolStarted, TurnStarted,
 };
 pub use gate::{
-    DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, GateState, Verdict,
+    DecideError, DecideOutcome, DecideRequest, Decider, Decision, Gate, GateKind, GateState, RiskLevel,
+    Stakes, Verdict,
 };
 pub use journal::{Failure, FailureKind, LaterVersion};
 pub use session::fork::{ForkError, ForkRequest};

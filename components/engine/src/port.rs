@@ -3,6 +3,7 @@
 //! State is the fourth port and has its own crate (`anyturn-state`). The traits' futures are not `Send` by
 //! contract: a component is one thread, and so are the tests.
 
+use crate::gate::Stakes;
 use crate::watch::{Attribute, Span};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -265,6 +266,8 @@ pub struct ToolDefinition {
     pub examples: Vec<Example>,
     /// Whether it promises that what it does can be undone: its results name their inverses.
     pub reversible: bool,
+    /// What it says of how much is at stake in a call.
+    pub stakes: Stakes,
 }
 
 /// What a call of a tool may do to the world, and so what a crash in the middle of it means.

@@ -24,7 +24,7 @@ mod tool;
 pub use error::RpcError;
 pub use revision::Revision;
 pub use tool::{
-    Annotations, CHECK_KEY, CallResult, Checked, Content, EXAMPLES_KEY, EmbeddedResource, Example,
-    IDEMPOTENCY_KEY_KEY, INVERSE_KEY, INVERSES_KEY, Implementation, Inverse, NOT_AFTER_KEY, REVERSIBLE_KEY,
-    ResultMeta, Tool, ToolMeta, VERIFIABLE_KEY,
+    Annotations, CHECK_KEY, CONFIRM_ABOVE_KEY, COUNTED_KEY, CallResult, Checked, Content, EXAMPLES_KEY,
+    EmbeddedResource, Example, IDEMPOTENCY_KEY_KEY, INVERSE_KEY, INVERSES_KEY, Implementation, Inverse,
+    NOT_AFTER_KEY, REVERSIBLE_KEY, RISK_KEY, ResultMeta, Tool, ToolMeta, VERIFIABLE_KEY,
 };

@@ -19,6 +19,12 @@ pub const VERIFIABLE_KEY: &str = "anyturn.dev/verifiable";
 pub const EXAMPLES_KEY: &str = "anyturn.dev/examples";
 /// The key in a tool's `_meta` of whether what it does can be undone.
 pub const REVERSIBLE_KEY: &str = "anyturn.dev/reversible";
+/// The key in a tool's `_meta` of how risky its calls are: `low`, `medium` or `high`.
+pub const RISK_KEY: &str = "anyturn.dev/risk";
+/// The key in a tool's `_meta` of the name of the argument whose elements are the things that a call affects.
+pub const COUNTED_KEY: &str = "anyturn.dev/counted";
+/// The key in a tool's `_meta` of the number of things above which a call is confirmed.
+pub const CONFIRM_ABOVE_KEY: &str = "anyturn.dev/confirm-above";
 /// The key in a result's `_meta` of its [`Inverse`].
 pub const INVERSE_KEY: &str = "anyturn.dev/inverse";
 /// The key in a result's `_meta` of several [`Inverse`]s.
@@ -127,6 +133,23 @@ pub struct ToolMeta {
         skip_serializing_if = "std::ops::Not::not"
     )]
     pub reversible: bool,
+    /// How risky its calls are: `low`, `medium` or `high`. If it is missing, or anything else, its effect tells.
+    #[serde(default, rename = "anyturn.dev/risk", skip_serializing_if = "Option::is_none")]
+    pub risk: Option<String>,
+    /// The argument whose elements are the things that a call affects.
+    #[serde(
+        default,
+        rename = "anyturn.dev/counted",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub counted: Option<String>,
+    /// A call that affects more things than this is confirmed, as is one that does not say how many; any other is not.
+    #[serde(
+        default,
+        rename = "anyturn.dev/confirm-above",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub confirm_above: Option<u64>,
 }
 
 impl ToolMeta {
@@ -135,8 +158,16 @@ impl ToolMeta {
             examples,
             verifiable,
             reversible,
+            risk,
+            counted,
+            confirm_above,
         } = self;
-        examples.is_empty() && !verifiable && !reversible
+        examples.is_empty()
+            && !verifiable
+            && !reversible
+            && risk.is_none()
+            && counted.is_none()
+            && confirm_above.is_none()
     }
 }
 

@@ -134,4 +134,4 @@ pub use problem::{Problem, ProblemDocument};
 pub use reply::{Failure, Reply};
 pub use service::{ApiRequest, Response, Toolbox, serve};
 pub use set::Tools;
-pub use tool::{Call, Effect, Example, Tool};
+pub use tool::{Call, Effect, Example, Risk, Tool};

@@ -24,7 +24,7 @@ pub trait Tools<A> {
     /// How `tools/list` describes the tools.
     fn describe() -> Vec<Value>;
 
-    /// What is wrong with the tools' names and examples.
+    /// What is wrong with the tools' names, examples and what they count.
     fn mistakes() -> Vec<String>;
 }
 
@@ -141,6 +141,15 @@ fn describe<A, T: Tool<A>>() -> Value {
     if effect.reversible {
         meta.insert(anyturn_mcp::REVERSIBLE_KEY.into(), json!(true));
     }
+    if T::RISK != effect.risk() {
+        meta.insert(anyturn_mcp::RISK_KEY.into(), json!(T::RISK.name()));
+    }
+    if let Some(counted) = T::COUNTED {
+        meta.insert(anyturn_mcp::COUNTED_KEY.into(), json!(counted));
+    }
+    if let Some(most) = T::CONFIRM_ABOVE {
+        meta.insert(anyturn_mcp::CONFIRM_ABOVE_KEY.into(), json!(most));
+    }
     if !meta.is_empty() {
         tool.insert("_meta".into(), Value::Object(meta));
     }
@@ -155,6 +164,16 @@ fn mistakes<A, T: Tool<A>>() -> Vec<String> {
             "{}: a name is 1 to 64 ASCII letters, digits, _ and -",
             T::NAME
         ));
+    }
+    if let Some(counted) = T::COUNTED {
+        let tool = describe::<A, T>();
+        let argument = format!("/inputSchema/properties/{counted}/type");
+        if tool.pointer(&argument).is_none_or(|kind| kind != "array") {
+            all.push(format!(
+                "{}: COUNTED names the argument {counted:?}, which is no list",
+                T::NAME
+            ));
+        }
     }
     for Example(utterance, arguments) in T::EXAMPLES {
         if let Err(error) = anyturn_json::from_str::<T>(arguments) {

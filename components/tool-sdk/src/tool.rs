@@ -19,6 +19,14 @@ pub trait Tool<A>: DeserializeOwned + JsonSchema {
     const EFFECT: Effect;
     /// Whether it deals with an open world of things outside, such as the web.
     const OPEN_WORLD: bool = false;
+    /// How risky a call is, for whoever is asked whether it may run.
+    const RISK: Risk = Self::EFFECT.risk();
+    /// The argument, a list, whose elements are the things that a call affects.
+    const COUNTED: Option<&'static str> = None;
+    /// A call that affects more things than this is confirmed by the user before it runs, as is one that does not say
+    /// how many, and no other call is. Without it, calls are confirmed if the tool is
+    /// [destructive](Effect::destructive).
+    const CONFIRM_ABOVE: Option<u32> = None;
     /// What people say when they want this: 4 to 8, worded differently.
     const EXAMPLES: &'static [Example] = &[];
 
@@ -49,6 +57,28 @@ pub struct Call<'a> {
 /// utterance says "tomorrow".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Example(pub &'static str, pub &'static str);
+
+/// How risky a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Risk {
+    /// It can do little harm, which is easily put right.
+    Low,
+    /// It can do some.
+    Medium,
+    /// It can do much, or what cannot be put right.
+    High,
+}
+
+impl Risk {
+    /// As it is published.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Risk::Low => "low",
+            Risk::Medium => "medium",
+            Risk::High => "high",
+        }
+    }
+}
 
 /// What a call can do to the world, and so what a crash in the middle of it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +127,17 @@ impl Effect {
         Effect {
             destructive: true,
             ..self
+        }
+    }
+
+    /// How risky a call is if nothing else is said: reading low, destroying high, anything else medium.
+    pub const fn risk(self) -> Risk {
+        match self {
+            Effect { read_only: true, .. } => Risk::Low,
+            Effect {
+                destructive: true, ..
+            } => Risk::High,
+            _ => Risk::Medium,
         }
     }
 

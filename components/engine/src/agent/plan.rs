@@ -113,7 +113,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             name: &tool.name,
             effect: tool.definition.effect,
             reversible: tool.definition.reversible,
-            rule: self.run.rule(tool, tool.definition.effect),
+            stakes: tool.definition.stakes.clone(),
+            rule: self.run.rule(tool, tool.risk_on(&intended.arguments)),
             gate: id::new("gate", self.environment.random()),
             expires: self.expires(),
         }

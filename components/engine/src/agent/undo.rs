@@ -12,10 +12,10 @@ use crate::assistant::Rule;
 use crate::audit::{Audited, Made};
 use crate::conversation::{inverse_call, undo_step};
 use crate::event::ToolStarted;
-use crate::gate::Opening;
+use crate::gate::{Opening, Stakes};
 use crate::id;
 use crate::journal::{CallOutcome, Record, ToUndo, ToolFinished, ToolIntended};
-use crate::port::{Effect, EffectClass, Environment, Inverse, Model, ToolCall, Tools};
+use crate::port::{Effect, EffectClass, Environment, Inverse, Model, ToolCall, ToolDefinition, Tools};
 use crate::run::Stop;
 use anyturn_state::Store;
 
@@ -77,18 +77,23 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         let call = inverse_call(&undo.call, number);
         let tool = self.catalog.at(&undo.server, &inverse.tool);
         // What is not known of a tool counts as the worst case.
-        let (effect, reversible, rule) = tool.map_or(
+        let (effect, reversible, stakes, rule) = tool.map_or(
             (
                 Effect {
                     class: EffectClass::Unprotected,
                     destructive: true,
                 },
                 false,
+                Stakes::default(),
                 Rule::Confirm { allow_always: false },
             ),
             |tool| {
                 let effect = tool.effect_of(inverse);
-                (effect, tool.definition.reversible, self.run.rule(tool, effect))
+                let ToolDefinition {
+                    reversible, stakes, ..
+                } = &tool.definition;
+                let rule = self.run.rule(tool, tool.risk_of(inverse));
+                (effect, *reversible, stakes.clone(), rule)
             },
         );
         let intended = ToolIntended {
@@ -118,6 +123,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 name: &inverse.tool,
                 effect,
                 reversible,
+                stakes,
                 rule,
                 gate: id::new("gate", self.environment.random()),
                 expires: self.expires(),

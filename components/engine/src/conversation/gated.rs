@@ -1,7 +1,7 @@
 //! The gates of a turn, as far as they are decided.
 
 use super::{End, Progress};
-use crate::gate::{Decided, Gate, GateState, question};
+use crate::gate::{Decided, Gate, GateState, count, question};
 use crate::journal::{GateDecided, GateOpened, Record, Ruling};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -93,12 +93,17 @@ impl Gated {
             hash: _,
             class: _,
             risk,
+            level,
+            counted,
             reversible,
             kind,
             role,
             allow_always,
             expires,
         } = &self.opened;
+        // Of what would run: arguments may have been edited.
+        let counted = counted.as_deref();
+        let counted = counted.and_then(|counted| Some((counted, count(counted, self.arguments())?)));
         Gate {
             id: gate.clone(),
             turn: turn.to_owned(),
@@ -111,9 +116,11 @@ impl Gated {
             kind: *kind,
             role: role.clone(),
             risk: *risk,
+            risk_level: level.unwrap_or((*risk).into()),
+            count: counted.map(|(_, count)| count),
             reversible: *reversible,
             allow_always: *allow_always,
-            question: question(title, self.arguments(), *risk, *reversible),
+            question: question(title, self.arguments(), counted, *risk, *reversible),
             state: match self.decided.as_ref().map(|(_, decided)| decided.verdict) {
                 None => GateState::Open,
                 Some(Ruling::Approved) => GateState::Approved,

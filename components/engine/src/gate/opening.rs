@@ -1,6 +1,6 @@
 //! What becomes a gate, and how it is put to people.
 
-use super::{GateKind, Risk, canonical};
+use super::{GateKind, Risk, Stakes, canonical};
 use crate::assistant::Rule;
 use crate::journal::{GateOpened, ToolIntended};
 use crate::port::{Effect, EffectClass};
@@ -22,6 +22,8 @@ pub(crate) struct Opening<'a> {
     pub effect: Effect,
     /// Whether the tool promises that it can be undone.
     pub reversible: bool,
+    /// What it says of how much is at stake.
+    pub stakes: Stakes,
     /// Who decides.
     pub rule: Rule,
     /// The gate's id.
@@ -38,6 +40,7 @@ impl Opening<'_> {
             name,
             effect,
             reversible,
+            stakes,
             rule,
             gate,
             expires,
@@ -58,6 +61,8 @@ impl Opening<'_> {
             hash: canonical::hash(&intended.arguments),
             class: intended.class,
             risk: risk(effect),
+            level: stakes.level,
+            counted: stakes.counted,
             reversible,
             kind,
             role,
@@ -76,11 +81,21 @@ fn risk(effect: Effect) -> Risk {
 }
 
 /// What is to be decided, in words: “Delete a task (task: “buy milk”)? This cannot be undone.”
-pub(crate) fn question(title: &str, arguments: &Value, risk: Risk, reversible: bool) -> String {
+/// Of the things that are `counted`, their number is told.
+pub(crate) fn question(
+    title: &str,
+    arguments: &Value,
+    counted: Option<(&str, u64)>,
+    risk: Risk,
+    reversible: bool,
+) -> String {
     let mut with = match arguments {
         Value::Object(members) => members
             .iter()
-            .map(|(key, value)| format!("{key}: {}", in_words(value)))
+            .map(|(key, value)| match counted {
+                Some((counted, count)) if counted == key => format!("{key}: {count}"),
+                _ => format!("{key}: {}", in_words(value)),
+            })
             .collect::<Vec<_>>()
             .join(", "),
         other => in_words(other),
@@ -116,17 +131,22 @@ mod tests {
 
     #[test]
     fn a_question_says_what_would_happen_and_whether_it_can_be_undone() {
-        let delete = |arguments| question("Delete a task", &arguments, Risk::Destroys, false);
+        let delete = |arguments| question("Delete a task", &arguments, None, Risk::Destroys, false);
         assert_eq!(
             delete(json!({"task": "buy milk", "all": true})),
             "Delete a task (all: true, task: “buy milk”)? This cannot be undone."
         );
         assert_eq!(delete(json!({})), "Delete a task? This cannot be undone.");
         assert_eq!(
-            question("Edit", &json!({"n": 1}), Risk::Changes, true),
+            question("Edit", &json!({"n": 1}), None, Risk::Changes, true),
             "Edit (n: 1)? This can be undone."
         );
-        assert_eq!(question("Look", &json!({}), Risk::Reads, false), "Look?");
+        assert_eq!(question("Look", &json!({}), None, Risk::Reads, false), "Look?");
+        let many = json!({"ids": ["a", "b"], "label": "old"});
+        assert_eq!(
+            question("Label", &many, Some(("ids", 2)), Risk::Changes, true),
+            "Label (ids: 2, label: “old”)? This can be undone."
+        );
         let long = delete(json!({"task": "ü".repeat(1000)}));
         assert!(long.chars().count() < 400 && long.ends_with("…)? This cannot be undone."));
     }

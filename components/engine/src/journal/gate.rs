@@ -1,7 +1,7 @@
 //! What the journal records of gates.
 
 use super::is_default;
-use crate::gate::{GateKind, Risk};
+use crate::gate::{GateKind, Risk, RiskLevel};
 use crate::port::EffectClass;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +30,12 @@ pub(crate) struct GateOpened {
     pub class: EffectClass,
     /// What it can do.
     pub risk: Risk,
+    /// How much harm it could do, where the tool says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<RiskLevel>,
+    /// The argument whose elements are the things that it affects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
     /// Whether the tool promises that it can be undone.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reversible: bool,

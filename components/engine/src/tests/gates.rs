@@ -2,6 +2,7 @@
 
 mod answers;
 mod approvals;
+mod counting;
 mod crashes;
 mod edits;
 mod policy;

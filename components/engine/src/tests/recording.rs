@@ -74,6 +74,7 @@ fn definition(name: &str, effect: Effect) -> ToolDefinition {
         effect,
         examples: Vec::new(),
         reversible: false,
+        stakes: Default::default(),
     }
 }
 

@@ -40,6 +40,11 @@ struct GateMembers {
     role: Option<String>,
     /// What the call can do.
     risk: Risk,
+    /// How much harm it could do.
+    risk_level: RiskLevel,
+    /// How many things it affects, where its tool lets them be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
     /// Whether the tool promises that what it does can be undone.
     reversible: bool,
     /// Whether whoever approves may allow the tool for the rest of the session.
@@ -77,6 +82,18 @@ enum Risk {
     Changes,
     /// It may destroy or overwrite something, or does not say that it does not.
     Destroys,
+}
+
+/// How much harm a call could do.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RiskLevel {
+    /// Little, and easily put right.
+    Low,
+    /// Some.
+    Medium,
+    /// Much, or what cannot be put right.
+    High,
 }
 
 /// What has become of a gate.
