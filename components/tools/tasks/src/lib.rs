@@ -9,7 +9,6 @@
 //! Who calls stands in the header `anyturn-user`. For a caller without it, such as an MCP client that talks to this
 //! server alone, the environment variable `DEFAULT_USER` names the user; without both, requests are refused.
 
-pub mod day;
 pub mod desk;
 pub mod filter;
 pub mod openapi;
@@ -19,6 +18,7 @@ pub mod tools;
 
 use std::borrow::Cow;
 
+pub use anyturn_days as day;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{ApiRequest, Call, Failure, Implementation, Once, Reply, Response, Toolbox};
 use jiff::Timestamp;

@@ -64,6 +64,75 @@ pub fn parse(text: &str, today: Date) -> Result<Date, String> {
         })
 }
 
+/// The days that a text names, the first and the last of them: a single day, "this week", "next week", "the
+/// weekend", "the next 5 days", "Monday to Wednesday".
+///
+/// # Errors
+///
+/// It names none that are understood; the message is for people and models.
+pub fn parse_range(text: &str, today: Date) -> Result<(Date, Date), String> {
+    let lowered = text.trim().to_lowercase();
+    let words = lowered
+        .trim_start_matches("on ")
+        .trim_start_matches("during ")
+        .trim_start_matches("over ")
+        .trim_start_matches("the ");
+    if let Some(range) = several(words, today) {
+        return Ok(range);
+    }
+    for between in [" to ", " until ", " through ", " and ", " - ", " – "] {
+        if let Some((first, last)) = words
+            .trim_start_matches("from ")
+            .trim_start_matches("between ")
+            .split_once(between)
+            && let (Ok(first), Ok(last)) = (parse(first, today), parse(last, today))
+        {
+            return match first <= last {
+                true => Ok((first, last)),
+                false => Err(format!("“{}” ends before it begins.", excerpt(text))),
+            };
+        }
+    }
+    parse(text, today).map(|day| (day, day))
+}
+
+/// Words for several days. What is over of this week or month is not meant.
+fn several(words: &str, today: Date) -> Option<(Date, Date)> {
+    match words {
+        "this week" | "rest of the week" | "week" => return Some((today, week(today, 0).1)),
+        "next week" => return Some(week(today, 1)),
+        "this weekend" | "weekend" => {
+            let (monday, sunday) = week(today, 0);
+            return Some((plus(monday, 5.days()).max(today), sunday));
+        }
+        "next weekend" => {
+            let (monday, sunday) = week(today, 1);
+            return Some((plus(monday, 5.days()), sunday));
+        }
+        "this month" | "month" => return Some((today, today.last_of_month())),
+        "next month" => {
+            let first = plus(today.first_of_month(), 1.month());
+            return Some((first, first.last_of_month()));
+        }
+        _ => {}
+    }
+    let (count, unit) = words
+        .strip_prefix("next ")
+        .or_else(|| words.strip_prefix("coming "))?
+        .split_once(' ')?;
+    let count: i32 = match count {
+        "couple" | "two" => 2,
+        "few" | "three" => 3,
+        digits => digits.parse().ok().filter(|count| (1..=366).contains(count))?,
+    };
+    let last = match unit.trim_start_matches("of ").trim_end_matches('s') {
+        "day" => plus(today, (count - 1).days()),
+        "week" => plus(today, (7 * count - 1).days()),
+        _ => return None,
+    };
+    Some((today, last))
+}
+
 /// A day for people: "tomorrow, Saturday, 21 November". The year is told when it is another one.
 pub fn describe(day: Date, today: Date) -> String {
     let mut text = String::new();
@@ -240,6 +309,31 @@ mod tests {
         ] {
             assert_eq!(parse(text, TODAY), Ok(day), "{text}");
         }
+    }
+
+    #[test]
+    fn several_days_are_understood_as_people_say_them() {
+        for (text, first, last) in [
+            ("tomorrow", date(2026, 11, 21), date(2026, 11, 21)),
+            ("this week", TODAY, date(2026, 11, 22)),
+            ("next week", date(2026, 11, 23), date(2026, 11, 29)),
+            ("on the weekend", date(2026, 11, 21), date(2026, 11, 22)),
+            ("next weekend", date(2026, 11, 28), date(2026, 11, 29)),
+            ("next month", date(2026, 12, 1), date(2026, 12, 31)),
+            ("the next 5 days", TODAY, date(2026, 11, 24)),
+            ("the next couple of weeks", TODAY, date(2026, 12, 3)),
+            ("Monday to Wednesday", date(2026, 11, 23), date(2026, 11, 25)),
+            (
+                "between 2026-12-01 and 2026-12-03",
+                date(2026, 12, 1),
+                date(2026, 12, 3),
+            ),
+        ] {
+            assert_eq!(parse_range(text, TODAY), Ok((first, last)), "{text}");
+        }
+        let backwards = parse_range("2026-12-03 to 2026-12-01", TODAY).unwrap_err();
+        assert!(backwards.contains("ends before it begins"), "{backwards}");
+        assert!(parse_range("some time", TODAY).is_err());
     }
 
     #[test]
