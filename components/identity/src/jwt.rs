@@ -147,13 +147,7 @@ impl JwtVerifier {
     /// # Errors
     /// When the secret is too short to be one.
     pub fn new(secret: &[u8], issuer: Option<&str>, audience: Option<&str>) -> Result<Self, String> {
-        if secret.len() < MIN_SECRET {
-            return Err(format!(
-                "is {} bytes long; HS256 needs at least {MIN_SECRET} (RFC 7518, section 3.2): \
-                 `openssl rand -base64 48` makes a good one",
-                secret.len()
-            ));
-        }
+        check_secret(secret)?;
         Ok(Self {
             secret: secret.into(),
             issuer: issuer.map(Into::into),
@@ -231,6 +225,18 @@ impl JwtVerifier {
         }
         Ok(())
     }
+}
+
+/// Whether a secret is long enough to be one.
+pub(crate) fn check_secret(secret: &[u8]) -> Result<(), String> {
+    if secret.len() < MIN_SECRET {
+        return Err(format!(
+            "is {} bytes long; HS256 needs at least {MIN_SECRET} (RFC 7518, section 3.2): \
+             `openssl rand -base64 48` makes a good one",
+            secret.len()
+        ));
+    }
+    Ok(())
 }
 
 fn add_role(roles: &mut Vec<String>, role: &str) {

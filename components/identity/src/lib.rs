@@ -5,6 +5,7 @@
 //!   names the variable and says what would be right.
 //! - [`Config::identify`] turns the credentials of a request into an [`Identity`] or into an [`Unidentified`] that
 //!   tells the caller why, without telling anything secret. Secrets are compared in constant time.
+//! - [`JwtIssuer`] makes tokens that the same variables accept.
 //! - [`RateLimit`] produces the write that counts a request and judges what the store answered, so that counting
 //!   shares a commit with whatever else the request writes.
 //!
@@ -21,6 +22,7 @@
 //! ```
 
 mod config;
+mod issue;
 mod jwt;
 mod key;
 mod moment;
@@ -28,6 +30,7 @@ mod rate;
 mod user;
 
 pub use config::{Config, ConfigError, Mode, Variables};
+pub use issue::JwtIssuer;
 pub use jwt::{JwtVerifier, TokenError};
 pub use key::{ApiKey, NewKey, new_key, same_secret};
 pub use rate::{RateLimit, Verdict};

@@ -7,7 +7,7 @@
 )]
 
 use anyturn_identity::{
-    Config, Credentials, Identity, Mode, RateLimit, TokenError, Unidentified, Variables, new_key,
+    Config, Credentials, Identity, JwtIssuer, Mode, RateLimit, TokenError, Unidentified, Variables, new_key,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -312,4 +312,41 @@ fn the_limit_can_be_set_and_switched_off() {
     assert_eq!(limit(""), Some(per_minute(600)));
     assert_eq!(limit("5"), Some(per_minute(5)));
     assert_eq!(limit("0"), None);
+}
+
+#[test]
+fn a_token_of_ours_is_accepted_under_the_same_variables_and_ends() {
+    let variables = Variables {
+        jwt_secret: SECRET,
+        jwt_issuer: "https://a.example",
+        jwt_audience: "app",
+        ..Variables::default()
+    };
+    let issuer = JwtIssuer::new(SECRET, "https://a.example", "app").unwrap();
+    let token = issuer.issue("google-117 %", NOW, 3600);
+    let verify = |now| {
+        let authorization = format!("Bearer {token}");
+        let credentials = Credentials {
+            authorization: Some(&authorization),
+            ..Credentials::default()
+        };
+        Config::parse(&variables).unwrap().identify(&credentials, now)
+    };
+    let caller = verify(NOW).unwrap();
+    assert_eq!(
+        (caller.user.as_str(), caller.roles.len()),
+        ("google-117%20%25", 0)
+    );
+    assert!(verify(NOW + 3_659_000).is_ok());
+    assert_eq!(
+        verify(NOW + 3_661_000),
+        Err(Unidentified::Token(TokenError::Expired))
+    );
+    assert!(!format!("{issuer:?}").contains(SECRET));
+}
+
+#[test]
+fn an_issuer_wants_a_secret_that_a_verifier_takes() {
+    let error = JwtIssuer::new("short", "", "").unwrap_err().to_string();
+    assert!(error.contains("`jwt_secret` is 5 bytes long"), "{error}");
 }
