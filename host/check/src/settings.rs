@@ -43,6 +43,7 @@ pub(crate) fn check(application: &Application, values: &Values, listen: IpAddr) 
     let mut add = |found: Vec<Finding>| found.into_iter().for_each(|finding| findings.push(finding));
     add(line_breaks(&report));
     add(identity(&report, listen));
+    add(google_accounts(&report));
     add(language_model(&report));
     add(store::address(&report));
     add(cors_origins(&report));
@@ -151,6 +152,21 @@ fn identity(report: &Report<'_>, listen: IpAddr) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Sign-in with Google and connecting accounts: what is half done.
+fn google_accounts(report: &Report<'_>) -> Vec<Finding> {
+    if !report.has("google_client_id") {
+        return Vec::new();
+    }
+    let variables = anyturn_accounts::settings::Variables::from(|name| report.text(name).to_owned());
+    variables
+        .check()
+        .into_iter()
+        // A secret that is too short is told where tokens are looked at.
+        .filter(|error| error.missing || error.variable != "jwt_secret")
+        .map(|error| report.finding(error.variable, error.reason))
+        .collect()
 }
 
 /// The language model that an application is set up with.

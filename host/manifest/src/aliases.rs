@@ -9,10 +9,16 @@ use url::Url;
 use crate::variables::{Origin, Values};
 
 /// Environment variables that set the application variable of the same name in lower case.
-const SAME_NAME: [&str; 18] = [
+const SAME_NAME: [&str; 25] = [
     "API_KEYS",
     "CORS_ORIGINS",
     "GEMINI_API_KEY",
+    "GOOGLE_CLIENT_ID",
+    "GOOGLE_CLIENT_SECRET",
+    "GOOGLE_HOSTED_DOMAINS",
+    "GOOGLE_REDIRECT_URI",
+    "GOOGLE_RETURN_URLS",
+    "GOOGLE_SIGN_IN_CLIENT_IDS",
     "GROQ_API_KEY",
     "INTERNAL_SECRET",
     "JWT_AUDIENCE",
@@ -27,6 +33,7 @@ const SAME_NAME: [&str; 18] = [
     "OPENAI_API_KEY",
     "RATE_LIMIT_PER_MINUTE",
     "REDIS_URL",
+    "TOKEN_KEYS",
     "TURN_LEASE_MS",
 ];
 

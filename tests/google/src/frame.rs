@@ -154,6 +154,9 @@ impl State {
         if path == format!("{}/token", tokens::ACCOUNTS) {
             return self.tokens.hand_out(request);
         }
+        if let Some(answer) = self.oauth.answer(&mut self.tokens, request) {
+            return answer;
+        }
         if request.account.is_none() {
             return Answer::unauthenticated();
         }

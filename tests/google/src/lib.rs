@@ -6,6 +6,7 @@
 //! - [`answer`]: answers, and errors in Google's form.
 //! - [`batch`]: `multipart/mixed`, whose parts are answered as if they had come alone.
 //! - [`faults`]: quotas, failures and lost answers, on demand.
+//! - [`oauth`]: signing in, consent, tokens, and taking permissions back.
 //! - [`tokens`]: who may do what: access tokens that expire and are taken back; and the component `accounts` as the
 //!   tools see it, for tests of a tool alone.
 //!
@@ -26,6 +27,7 @@ pub mod answer;
 pub mod batch;
 pub mod faults;
 mod frame;
+pub mod oauth;
 pub mod tokens;
 
 use std::net::SocketAddr;
@@ -39,6 +41,7 @@ pub use answer::Answer;
 pub use faults::Failure;
 use faults::Faults;
 pub use frame::Request;
+use oauth::OAuth;
 use tokens::Tokens;
 
 /// A running fake; dropping it stops it and closes its connections.
@@ -54,6 +57,7 @@ pub struct FakeGoogle {
 pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) faults: Faults,
+    pub(crate) oauth: OAuth,
     pub(crate) requests: Vec<Request>,
 }
 
@@ -69,7 +73,9 @@ impl FakeGoogle {
             .await
             .with_context(|| format!("{address} cannot be listened at"))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State::default()));
+        let mut state = State::default();
+        state.oauth.set_base(format!("http://{address}"));
+        let state = Arc::new(Mutex::new(state));
         let server = tokio::spawn(frame::serve(listener, state.clone()));
         Ok(FakeGoogle {
             address,
@@ -100,7 +106,15 @@ impl FakeGoogle {
 
     /// Takes anyturn's access to an account back; only connecting again helps.
     pub fn revoke(&self, email: &str) {
-        self.lock().tokens.revoke(email);
+        let mut state = self.lock();
+        let State { tokens, oauth, .. } = &mut *state;
+        tokens.revoke(email);
+        oauth.take_back(tokens, email);
+    }
+
+    /// Does something with Google's accounts, clients and keys.
+    pub fn oauth<T>(&self, work: impl FnOnce(&mut OAuth) -> T) -> T {
+        work(&mut self.lock().oauth)
     }
 
     /// Fails the next so many requests whose path contains this, those within batches included.

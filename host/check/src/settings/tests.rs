@@ -172,6 +172,45 @@ fn no_secret_is_repeated() {
 }
 
 #[test]
+fn accounts_that_are_half_configured_are_told() {
+    const JWT: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+    const ID: (&str, &str) = ("GOOGLE_CLIENT_ID", "web.example");
+    const OAUTH: (&str, &str) = ("GOOGLE_CLIENT_SECRET", "hunter2");
+    const REDIRECT: (&str, &str) = (
+        "GOOGLE_REDIRECT_URI",
+        "https://a.example/api/auth/google/callback",
+    );
+    const KEYS: (&str, &str) = ("TOKEN_KEYS", "a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
+    for (environment, place) in [
+        (&[JWT, ID] as &[_], None),
+        (&[JWT, ID, OAUTH, REDIRECT, KEYS], None),
+        (&[ID, OAUTH, REDIRECT, KEYS], None),
+        (&[ID], Some("variables.jwt_secret")),
+        (&[JWT, ID, OAUTH, REDIRECT], Some("variables.token_keys")),
+        (&[JWT, ID, OAUTH, KEYS], Some("variables.google_redirect_uri")),
+        (&[JWT, KEYS], Some("variables.google_client_id")),
+        (
+            &[JWT, ID, ("TOKEN_KEYS", "a:hunter2"), OAUTH, REDIRECT],
+            Some("TOKEN_KEYS"),
+        ),
+    ] {
+        let told = told(environment, LOOPBACK);
+        assert_eq!(
+            told.len(),
+            usize::from(place.is_some()),
+            "{environment:?}: {told:?}"
+        );
+        assert!(
+            told.iter().all(|line| line.contains(place.unwrap_or_default())),
+            "{told:?}"
+        );
+        assert!(told.iter().all(|line| !line.contains("hunter2")), "{told:?}");
+    }
+    let short = told(&[("JWT_SECRET", "short"), ID], LOOPBACK);
+    assert_eq!(short.len(), 1, "once: {short:?}");
+}
+
+#[test]
 fn a_line_break_at_the_end_is_told() {
     let told = told(&[("JWT_SECRET", "0123456789abcdef0123456789abcdef\n")], LOOPBACK);
     assert_eq!(
