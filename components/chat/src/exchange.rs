@@ -92,11 +92,8 @@ impl<'a, P: Platform> Exchange<'a, P> {
         })
     }
 
-    /// Finds out who is calling.
-    ///
-    /// # Errors
-    /// 401, or 500 when a variable is wrong.
-    pub async fn identify(&self) -> Result<Caller, Problem> {
+    /// How callers are identified and limited.
+    async fn config(&self) -> Result<Config, Problem> {
         let (development_user, jwt_secret, jwt_issuer, jwt_audience, api_keys, rate_limit_per_minute) = try_join!(
             self.variable("development_user"),
             self.variable("jwt_secret"),
@@ -113,9 +110,17 @@ impl<'a, P: Platform> Exchange<'a, P> {
             api_keys: &api_keys,
             rate_limit_per_minute: &rate_limit_per_minute,
         };
-        let config = Config::parse(&variables).map_err(|error| {
+        Config::parse(&variables).map_err(|error| {
             Problem::new(Kind::Misconfigured, sentence(&error.to_string())).with("variable", error.variable)
-        })?;
+        })
+    }
+
+    /// Finds out who is calling.
+    ///
+    /// # Errors
+    /// 401, or 500 when a variable is wrong.
+    pub async fn identify(&self) -> Result<Caller, Problem> {
+        let config = self.config().await?;
         if matches!(config.mode(), Mode::Development(_)) {
             self.check_host()?;
         }
@@ -157,11 +162,35 @@ impl<'a, P: Platform> Exchange<'a, P> {
     pub async fn count(
         &mut self,
         caller: &Caller,
+        writes: Vec<Write>,
+        queries: Vec<Query>,
+    ) -> Result<Vec<Found>, Problem> {
+        self.count_as(caller.user(), caller.limit, writes, queries).await
+    }
+
+    /// Counts a request of somebody who cannot say who they are yet against the limit of their address.
+    ///
+    /// # Errors
+    /// As of [`Exchange::count`].
+    pub async fn count_stranger(&mut self) -> Result<(), Problem> {
+        let limit = self.config().await?.rate_limit;
+        let address = self.header("spin-client-addr").unwrap_or_default();
+        let address = address.rsplit_once(':').map_or(address, |(address, _)| address);
+        // No user's id has a blank.
+        let stranger = format!("stranger {address}");
+        self.count_as(&stranger, limit, Vec::new(), Vec::new()).await?;
+        Ok(())
+    }
+
+    async fn count_as(
+        &mut self,
+        user: &str,
+        limit: Option<RateLimit>,
         mut writes: Vec<Write>,
         queries: Vec<Query>,
     ) -> Result<Vec<Found>, Problem> {
-        if let Some(limit) = caller.limit {
-            writes.insert(0, limit.write(scope::rate(caller.user())));
+        if let Some(limit) = limit {
+            writes.insert(0, limit.write(scope::rate(user)));
         }
         if writes.is_empty() && queries.is_empty() {
             return Ok(Vec::new());
@@ -169,9 +198,9 @@ impl<'a, P: Platform> Exchange<'a, P> {
         let done = self
             .platform
             .store()
-            .commit(&scope::shard(caller.user()), writes, queries)
+            .commit(&scope::shard(user), writes, queries)
             .await?;
-        if let (Some(limit), Some(Written::Counter(counter))) = (caller.limit, done.written.first()) {
+        if let (Some(limit), Some(Written::Counter(counter))) = (limit, done.written.first()) {
             let verdict = limit.judge(*counter);
             self.verdict = Some(verdict);
             if !verdict.allowed {

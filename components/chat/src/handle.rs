@@ -8,7 +8,7 @@ use crate::http::{Body, Kind, Problem, Response, cors, read, respond};
 use crate::native::{self, turns::Target};
 use crate::platform::Platform;
 use crate::route::{self, Dialect, Nowhere, Route};
-use crate::{docs, health, openai, proxy, tick};
+use crate::{app, docs, health, openai, proxy, tick};
 
 /// Answers a request. Never fails: what goes wrong is an answer too.
 pub async fn handle<P, B>(platform: &P, request: http::Request<B>) -> Response
@@ -24,6 +24,7 @@ where
         Err(problem) => match route::dialect(parts.uri.path()) {
             Dialect::Native => problem.into_response(&exchange.request_id),
             Dialect::OpenAi => openai::error::response(&problem),
+            Dialect::App => app::refusal(&problem),
         },
     };
     exchange.finish(&mut response);
@@ -60,6 +61,10 @@ where
         Route::OpenApi => return Ok(docs::description(&parts.headers)),
         Route::Docs(file) => return docs::page(file, &parts.headers),
         Route::Tick => return tick::answer(exchange).await,
+        Route::Auth(path) => {
+            let body = read::body(&parts.headers, body).await?;
+            return app::auth(exchange, path, body).await;
+        }
         _ => {}
     }
     let caller = exchange.identify().await?;
@@ -114,8 +119,19 @@ where
             proxy::check_server(exchange, server).await?;
             let body = read::body(&parts.headers, body).await?;
             exchange.count(&caller, Vec::new(), Vec::new()).await?;
-            proxy::pass(exchange, &caller, server, path, body).await
+            proxy::pass(exchange, Some(&caller), server, path, body).await
         }
-        Route::Health | Route::OpenApi | Route::Docs(_) | Route::Tick => Ok(Response::new(Body::empty())),
+        Route::Process => {
+            let body = read::body(&parts.headers, body).await?;
+            app::turns::process(exchange, &caller, &body).await
+        }
+        Route::AppEvents(id) => app::turns::events(exchange, &caller, &read::decoded(id)?).await,
+        Route::AppCaller => Ok(app::sessions::caller(&caller)),
+        Route::AppSession(id) => app::sessions::read(exchange, &caller, &read::decoded(id)?).await,
+        Route::AppSummary(id) => app::sessions::summary(exchange, &caller, &read::decoded(id)?).await,
+        Route::ForgetAppSession(id) => app::sessions::forget(exchange, &caller, &read::decoded(id)?).await,
+        Route::Health | Route::OpenApi | Route::Docs(_) | Route::Tick | Route::Auth(_) => {
+            Ok(Response::new(Body::empty()))
+        }
     }
 }

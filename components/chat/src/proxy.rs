@@ -83,13 +83,13 @@ pub async fn check_server<P: Platform>(exchange: &Exchange<'_, P>, server: &str)
     ))
 }
 
-/// Passes a request on.
+/// Passes a request on, in the caller's name if there is one.
 ///
 /// # Errors
 /// When the tool's server does not answer.
 pub async fn pass<P: Platform>(
     exchange: &Exchange<'_, P>,
-    caller: &Caller,
+    caller: Option<&Caller>,
     server: &str,
     path: &str,
     body: Bytes,
@@ -127,7 +127,7 @@ pub async fn pass<P: Platform>(
 fn outgoing(
     parts: &request::Parts,
     request_id: &str,
-    caller: &Caller,
+    caller: Option<&Caller>,
     server: &str,
     path: &str,
     body: Bytes,
@@ -155,15 +155,15 @@ fn outgoing(
         timezone::check(name)
             .map_err(|reason| Problem::new(Kind::InvalidHeader, reason).with("header", tools::TIMEZONE))?;
     }
-    tools::put_caller(
-        headers,
-        &port::Caller {
-            user: caller.user().to_owned(),
-            roles: caller.identity.roles.clone(),
-            session: String::new(),
-            timezone: timezone.map(ToOwned::to_owned),
-        },
-    );
+    let mut asking = port::Caller {
+        timezone: timezone.map(ToOwned::to_owned),
+        ..port::Caller::default()
+    };
+    if let Some(caller) = caller {
+        caller.user().clone_into(&mut asking.user);
+        asking.roles.clone_from(&caller.identity.roles);
+    }
+    tools::put_caller(headers, &asking);
     Ok(request)
 }
 

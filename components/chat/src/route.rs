@@ -47,6 +47,20 @@ pub enum Route<'a> {
     Models,
     /// `/v1/models/{id}`.
     Model(&'a str),
+    /// `/api/chat/process`: a turn in the words of the app.
+    Process,
+    /// `/api/chat/session/{id}`, to read.
+    AppSession(&'a str),
+    /// `/api/chat/session/{id}/events`: what happens in its turn.
+    AppEvents(&'a str),
+    /// `/api/chat/caller`.
+    AppCaller,
+    /// `/api/session/{id}`, to read.
+    AppSummary(&'a str),
+    /// `/api/chat/session/{id}` and `/api/session/{id}`, to forget.
+    ForgetAppSession(&'a str),
+    /// `/api/auth/…`: signing in, at the path after `/api`.
+    Auth(&'a str),
     /// `/api/{tool}/…`: the tool's own HTTP API, at the path after `/api`.
     Tool {
         /// The tool server's name.
@@ -74,6 +88,8 @@ pub enum Dialect {
     Native,
     /// OpenAI's error object.
     OpenAi,
+    /// The app's.
+    App,
 }
 
 /// The dialect of a path, also of one that leads nowhere.
@@ -92,6 +108,8 @@ pub fn dialect(path: &str) -> Dialect {
     };
     if openai.iter().any(is_under) {
         Dialect::OpenAi
+    } else if ["/api/chat", "/api/session", "/api/auth"].iter().any(is_under) {
+        Dialect::App
     } else {
         Dialect::Native
     }
@@ -103,6 +121,9 @@ pub fn dialect(path: &str) -> Dialect {
 /// When there is none.
 pub fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Nowhere> {
     if let Some(rest) = path.strip_prefix("/api/") {
+        if let Some(route) = app(method, rest) {
+            return route;
+        }
         let server = rest.split('/').next().unwrap_or_default();
         return match path.get("/api".len()..) {
             Some(path) if !server.is_empty() => Ok(Route::Tool { server, path }),
@@ -149,6 +170,33 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Nowhere> {
         ["internal", "tick"] => post(Route::Tick),
         _ => Err(Nowhere::NotFound),
     }
+}
+
+/// The app's routes, below `/api/`; none for those of tools.
+fn app<'a>(method: &Method, rest: &'a str) -> Option<Result<Route<'a>, Nowhere>> {
+    let (area, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let session = |id: &'a str, read: Route<'a>| match *method {
+        _ if id.is_empty() || id.contains('/') => Err(Nowhere::NotFound),
+        Method::GET | Method::HEAD => Ok(read),
+        Method::DELETE => Ok(Route::ForgetAppSession(id)),
+        _ => Err(Nowhere::Method("GET, HEAD, DELETE")),
+    };
+    let get = |route| only(method, &Method::GET, "GET, HEAD", route);
+    Some(match (area, rest) {
+        ("chat", "process") => only(method, &Method::POST, "POST", Route::Process),
+        ("chat", "caller") => get(Route::AppCaller),
+        ("chat", rest) => match rest.strip_prefix("session/") {
+            None => Err(Nowhere::NotFound),
+            Some(id) => match id.strip_suffix("/events") {
+                Some(id) if !id.is_empty() && !id.contains('/') => get(Route::AppEvents(id)),
+                _ => session(id, Route::AppSession(id)),
+            },
+        },
+        ("session", id) => session(id, Route::AppSummary(id)),
+        ("auth", rest) if !rest.is_empty() => Ok(Route::Auth(rest)),
+        ("auth", _) => Err(Nowhere::NotFound),
+        _ => return None,
+    })
 }
 
 fn only<'a>(
@@ -204,6 +252,31 @@ mod tests {
             (Method::POST, "/v1/chat/completions", Route::Completions),
             (Method::GET, "/v1/models", Route::Models),
             (Method::GET, "/v1/models/tasks", Route::Model("tasks")),
+            (Method::POST, "/api/chat/process", Route::Process),
+            (Method::GET, "/api/chat/caller", Route::AppCaller),
+            (Method::GET, "/api/chat/session/s", Route::AppSession("s")),
+            (
+                Method::DELETE,
+                "/api/chat/session/s",
+                Route::ForgetAppSession("s"),
+            ),
+            (Method::GET, "/api/chat/session/s/events", Route::AppEvents("s")),
+            (Method::GET, "/api/session/s", Route::AppSummary("s")),
+            (Method::DELETE, "/api/session/s", Route::ForgetAppSession("s")),
+            (Method::POST, "/api/auth/google", Route::Auth("google")),
+            (
+                Method::GET,
+                "/api/auth/google/callback",
+                Route::Auth("google/callback"),
+            ),
+            (
+                Method::GET,
+                "/api/chats",
+                Route::Tool {
+                    server: "chats",
+                    path: "/chats",
+                },
+            ),
             (
                 Method::PATCH,
                 "/api/tasks/7",
@@ -244,6 +317,17 @@ mod tests {
             "/internal",
             "/api/",
             "/api",
+            "/api/chat",
+            "/api/chat/",
+            "/api/chat/session",
+            "/api/chat/session/",
+            "/api/chat/session//events",
+            "/api/chat/session/s/else",
+            "/api/session",
+            "/api/session/",
+            "/api/session/s/else",
+            "/api/auth",
+            "/api/auth/",
             "/v1/a/b/c/d/e",
             "/healthy",
         ] {
@@ -260,6 +344,9 @@ mod tests {
             (Method::PUT, "/v1/sessions/s", "GET, HEAD, DELETE"),
             (Method::POST, "/v1/sessions/s/turns/t/events", "GET, HEAD"),
             (Method::GET, "/v1/sessions/s/undo", "POST"),
+            (Method::GET, "/api/chat/process", "POST"),
+            (Method::POST, "/api/session/s", "GET, HEAD, DELETE"),
+            (Method::DELETE, "/api/chat/session/s/events", "GET, HEAD"),
         ] {
             assert_eq!(
                 find(&method, path),
@@ -270,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_openai_are_told_errors_in_their_own_words() {
+    fn clients_of_another_dialect_are_told_errors_in_its_words() {
         for path in [
             "/v1/chat/completions",
             "/v1/models",
@@ -279,7 +366,15 @@ mod tests {
         ] {
             assert_eq!(dialect(path), Dialect::OpenAi, "{path}");
         }
-        for path in ["/v1/sessions", "/v1/modelsx", "/api/tasks", "/"] {
+        for path in [
+            "/api/chat/process",
+            "/api/session/s",
+            "/api/auth/google",
+            "/api/chat",
+        ] {
+            assert_eq!(dialect(path), Dialect::App, "{path}");
+        }
+        for path in ["/v1/sessions", "/v1/modelsx", "/api/tasks", "/api/chats", "/"] {
             assert_eq!(dialect(path), Dialect::Native, "{path}");
         }
     }

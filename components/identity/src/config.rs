@@ -155,6 +155,7 @@ impl Config {
                 return Ok(Identity {
                     user: user.clone(),
                     roles: Vec::new(),
+                    expires: None,
                 });
             }
             Access::Credentials { jwt, keys } => (jwt.as_ref(), keys.as_slice()),
@@ -187,6 +188,7 @@ fn by_key(keys: &[ApiKey], key: &str, now: u64) -> Result<Identity, Unidentified
     Ok(Identity {
         user: found.user.clone(),
         roles: found.roles.clone(),
+        expires: found.expires.and_then(|end| u64::try_from(end).ok()),
     })
 }
 

@@ -200,6 +200,7 @@ impl JwtVerifier {
         Ok(Identity {
             user: User::parse(&user)?,
             roles,
+            expires: claims.exp.map(milliseconds),
         })
     }
 
@@ -237,6 +238,12 @@ pub(crate) fn check_secret(secret: &[u8]) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// When a token is refused from, in milliseconds since the Unix epoch; what is no such time is at one of its ends.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn milliseconds(end: f64) -> u64 {
+    ((end + LEEWAY) * 1000.0) as u64
 }
 
 fn add_role(roles: &mut Vec<String>, role: &str) {

@@ -68,6 +68,8 @@ pub struct Identity {
     pub user: User,
     /// What they may do. Names of ASCII letters, digits, `.`, `_`, `-` and `:`; others are not taken over.
     pub roles: Vec<String>,
+    /// When the credentials expire, in milliseconds since the Unix epoch; none if they do not.
+    pub expires: Option<u64>,
 }
 
 /// Whether a role can travel in a comma-separated header. A role that cannot is dropped: that only ever takes rights.

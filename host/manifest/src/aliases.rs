@@ -9,8 +9,9 @@ use url::Url;
 use crate::variables::{Origin, Values};
 
 /// Environment variables that set the application variable of the same name in lower case.
-const SAME_NAME: [&str; 25] = [
+const SAME_NAME: [&str; 26] = [
     "API_KEYS",
+    "APP_ASSISTANT",
     "CORS_ORIGINS",
     "GEMINI_API_KEY",
     "GOOGLE_CLIENT_ID",

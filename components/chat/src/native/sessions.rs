@@ -141,7 +141,7 @@ pub async fn delete<P: Platform>(
 }
 
 /// No such session.
-pub(super) fn unknown() -> Problem {
+pub fn unknown() -> Problem {
     Problem::new(
         Kind::UnknownSession,
         "There is no such session; it may have expired.",

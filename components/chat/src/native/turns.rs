@@ -43,13 +43,7 @@ pub async fn answer<P: Platform>(
     read::require_json(&exchange.parts.headers)?;
     let idempotency_key = idempotency_key(exchange)?;
     let files = Files::new(exchange.platform);
-    let CheckedTurn {
-        message,
-        title,
-        timezone,
-        options,
-        on_busy,
-    } = read::json::<TurnBody>(body)?.check()?;
+    let turn = read::json::<TurnBody>(body)?.check()?;
     let (assistant, session) = match target {
         Target::Assistant(name) => {
             files.read(name)?;
@@ -63,7 +57,27 @@ pub async fn answer<P: Platform>(
         }
         Target::Session(id) => (None, SessionTarget::Existing { id: id.to_owned() }),
     };
-    let request = TurnRequest {
+    let request = request(caller, assistant, session, turn, idempotency_key);
+    run(exchange, caller, files, Work::Turn(request)).await
+}
+
+/// A turn for the engine.
+#[must_use]
+pub fn request(
+    caller: &Caller,
+    assistant: Option<String>,
+    session: SessionTarget,
+    turn: CheckedTurn,
+    idempotency_key: Option<String>,
+) -> TurnRequest {
+    let CheckedTurn {
+        message,
+        title,
+        timezone,
+        options,
+        on_busy,
+    } = turn;
+    TurnRequest {
         user: caller.user().to_owned(),
         roles: caller.identity.roles.clone(),
         assistant,
@@ -74,8 +88,7 @@ pub async fn answer<P: Platform>(
         timezone,
         options,
         on_busy,
-    };
-    run(exchange, caller, files, Work::Turn(request)).await
+    }
 }
 
 /// Admits what takes a while, and answers it.
@@ -208,6 +221,12 @@ pub fn retry_after(failure: &Failure) -> Option<String> {
     }
 }
 
+/// Whether a listener has heard an event already.
+#[must_use]
+pub fn is_heard(after: Option<&EventId>, id: &EventId) -> bool {
+    after.is_some_and(|after| id.turn == after.turn && id <= after)
+}
+
 /// Native events: each with an id, so that a client can tell what it has.
 pub struct NativeWriter {
     /// Names the request in what goes wrong.
@@ -218,10 +237,7 @@ pub struct NativeWriter {
 
 impl Writer for NativeWriter {
     fn write(&mut self, event: &Event) -> Option<String> {
-        if let Some(after) = &self.after
-            && event.id.turn == after.turn
-            && event.id <= *after
-        {
+        if is_heard(self.after.as_ref(), &event.id) {
             return None;
         }
         // All keys are strings, so this cannot fail.

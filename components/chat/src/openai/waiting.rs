@@ -6,11 +6,11 @@ use anyturn_engine::{Gate, GateKind, GateState, Turn, TurnState};
 /// What there is to say besides the turn's text: nothing, unless it waits. Only conversations that the server keeps
 /// do.
 #[must_use]
-pub fn text(turn: &Turn) -> String {
-    if turn.state != TurnState::Waiting {
+pub fn text(state: TurnState, gates: &[Gate]) -> String {
+    if state != TurnState::Waiting {
         return String::new();
     }
-    let open = || turn.gates.iter().filter(|gate| gate.state == GateState::Open);
+    let open = || gates.iter().filter(|gate| gate.state == GateState::Open);
     let mut text = String::new();
     for gate in open() {
         text.push_str(&gate.question);
@@ -38,10 +38,14 @@ fn approver(gate: &Gate) -> String {
 #[must_use]
 pub fn whole(turn: &Turn) -> String {
     let mut content = turn.message.content.clone();
-    let text = text(turn);
+    add(&mut content, &text(turn.state, &turn.gates));
+    content
+}
+
+/// Puts a text after another one.
+pub fn add(content: &mut String, text: &str) {
     if !content.is_empty() && !text.is_empty() {
         content.push_str("\n\n");
     }
-    content.push_str(&text);
-    content
+    content.push_str(text);
 }

@@ -80,6 +80,7 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
             {"name": "Decisions", "description": "Risky calls that wait for somebody, and undoing what was done."},
             {"name": "Assistants", "description": "Whom one can talk to."},
             {"name": "OpenAI", "description": "The same for clients of OpenAI's Chat Completions."},
+            {"name": "App", "description": "The same for the app of one assistant."},
             {"name": "Tools", "description": "The tools' own APIs."},
             {"name": "Operations", "description": "For whoever runs the server."},
         ],
@@ -101,7 +102,8 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
 }
 
 const DESCRIPTION: &str = "An agent server in which any instance can take any turn.\n\n\
-    Errors are problem details (RFC 9457); below `/v1/chat` and `/v1/models` they have OpenAI's shape. What is not \
+    Errors are problem details (RFC 9457); below `/v1/chat` and `/v1/models` they have OpenAI's shape, below `/api/chat` \
+    and `/api/session` the app's (`success`, `error`, `message`). What is not \
     JSON is 400 with line and column; what is JSON but not what is wanted is 422 with a JSON pointer (400 with `param` \
     in OpenAI's shape). Bodies over 1 MiB are 413. Every answer carries `x-request-id`, and what counts against the \
     user's limit `RateLimit`, `RateLimit-Policy` and `X-RateLimit-*`. In development mode everybody on this machine is \

@@ -1,10 +1,12 @@
 //! Every route with what it takes and what it answers.
 
+mod app;
 mod ongoing;
 
 use serde_json::{Map, Value, json};
 
 use super::{Schemas, shapes};
+use crate::app::Refusal;
 use crate::health::Health;
 use crate::http::problem::Details;
 use crate::native::assistants::AssistantList;
@@ -22,6 +24,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
         problem: schemas.written::<Details<'static>>(),
     };
     ongoing::add(&make, schemas, &mut paths);
+    app::add(&make, schemas, &mut paths);
     let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
 
     add(
@@ -214,6 +217,21 @@ impl Maker {
         }
         json!({"operationId": id, "tags": ["OpenAI"], "summary": summary, "parameters": parameters, "responses": answers})
     }
+
+    fn app(
+        &self,
+        id: &str,
+        summary: &str,
+        parameters: Vec<Value>,
+        success: (&str, Value),
+        failures: &[u16],
+    ) -> Value {
+        let mut answers = Map::from_iter([(success.0.to_owned(), success.1)]);
+        for status in failures.iter().chain(&[401, 403, 500]) {
+            answers.insert(status.to_string(), shared("AppError", *status));
+        }
+        json!({"operationId": id, "tags": ["App"], "summary": summary, "parameters": parameters, "responses": answers})
+    }
 }
 
 fn reason(status: u16) -> &'static str {
@@ -237,17 +255,19 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// The answers that many operations have: problems, and errors in OpenAI's shape.
+/// The answers that many operations have: problems, and errors in OpenAI's and in the app's shape.
 pub(super) fn answers(schemas: &mut Schemas) -> Map<String, Value> {
-    let (problem, error) = (
+    let (problem, error, refusal) = (
         schemas.written::<Details<'static>>(),
         schemas.written::<ErrorBody>(),
+        schemas.written::<Refusal<'static>>(),
     );
     let mut answers = Map::new();
     for status in [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504] {
         for (shape, media_type, schema) in [
             ("Problem", "application/problem+json", &problem),
             ("Error", "application/json", &error),
+            ("AppError", "application/json", &refusal),
         ] {
             let content = json!({media_type: {"schema": schema}});
             answers.insert(

@@ -1,8 +1,10 @@
 //! What the engine writes into answers, as schemas. The engine knows no schemas; tests hold real answers to these.
 #![allow(dead_code, reason = "only their schemas are used")]
 
+mod app;
 mod decisions;
 
+pub(super) use app::{AppAnswer, AppCaller, AppDone, AppFailure, AppSession, AppSessionSummary};
 use decisions::UndoOffer;
 pub(super) use decisions::{ApprovalList, Audit, DecisionTaken, ForkedSession, Gate, UndoReport};
 

@@ -87,7 +87,7 @@ enum Risk {
 /// How much harm a call could do.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum RiskLevel {
+pub(super) enum RiskLevel {
     /// Little, and easily put right.
     Low,
     /// Some.
