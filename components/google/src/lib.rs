@@ -8,6 +8,7 @@
 //!   (truncated exponential backoff with jitter, never past the call's deadline), and reads Google's error bodies into
 //!   [`Error`].
 //! - [`Request`]: a request as the APIs want it; [`Client::pages`] follows `nextPageToken`.
+//! - [`gmail`]: the mailbox.
 //! - [`batch`]: many small requests in one, with a result for each; only the parts that failed are tried again.
 //!
 //! What the APIs mean is left to the modules named after them and to the tools.
@@ -17,6 +18,7 @@ mod backoff;
 pub mod batch;
 mod client;
 mod error;
+pub mod gmail;
 pub mod network;
 mod pages;
 mod request;

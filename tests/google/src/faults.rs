@@ -14,6 +14,8 @@ pub enum Failure {
     },
     /// 403 `userRateLimitExceeded`: the user's quota per minute is used up.
     UserRateLimited,
+    /// 403 `insufficientPermissions`: the access token is for other things.
+    Forbidden,
     /// 503, and nothing was done.
     Unavailable,
     /// 500, and nothing was done.
@@ -37,6 +39,11 @@ impl Failure {
                 403,
                 "userRateLimitExceeded",
                 "User Rate Limit Exceeded",
+            )),
+            Failure::Forbidden => Some(Answer::error(
+                403,
+                "insufficientPermissions",
+                "Request had insufficient authentication scopes.",
             )),
             Failure::Unavailable => Some(Answer::error(
                 503,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::{Answer, State, batch, lock, tokens};
+use crate::{Answer, State, batch, gmail, lock, tokens};
 
 /// Larger requests are refused: Gmail takes 35 MB.
 const MAX_BODY: usize = 36 << 20;
@@ -157,11 +157,15 @@ impl State {
         if let Some(answer) = self.oauth.answer(&mut self.tokens, request) {
             return answer;
         }
-        if request.account.is_none() {
+        let Some(account) = request.account.clone() else {
             return Answer::unauthenticated();
-        }
+        };
         if path.starts_with("/batch/") {
             return batch::answer(request, |part| self.answer(part));
+        }
+        if path.starts_with("/gmail/v1/") || path.starts_with("/upload/gmail/v1/") {
+            let mailbox = self.gmail.entry(account.clone()).or_default();
+            return gmail::answer(mailbox, &account, request);
         }
         Answer::error(404, "notFound", "Not Found")
     }

@@ -6,6 +6,7 @@
 //! - [`answer`]: answers, and errors in Google's form.
 //! - [`batch`]: `multipart/mixed`, whose parts are answered as if they had come alone.
 //! - [`faults`]: quotas, failures and lost answers, on demand.
+//! - [`gmail`]: what lies in mailboxes, and what can be done with it.
 //! - [`oauth`]: signing in, consent, tokens, and taking permissions back.
 //! - [`tokens`]: who may do what: access tokens that expire and are taken back; and the component `accounts` as the
 //!   tools see it, for tests of a tool alone.
@@ -27,6 +28,7 @@ pub mod answer;
 pub mod batch;
 pub mod faults;
 mod frame;
+pub mod gmail;
 pub mod oauth;
 pub mod tokens;
 
@@ -57,6 +59,7 @@ pub struct FakeGoogle {
 pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) faults: Faults,
+    pub(crate) gmail: gmail::Gmail,
     pub(crate) oauth: OAuth,
     pub(crate) requests: Vec<Request>,
 }
