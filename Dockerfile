@@ -20,8 +20,8 @@ ENV CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS=--remap-path-prefix=/usr/local/cargo/re
 RUN cargo chef cook --locked --recipe-path /recipe.json --release --package anyturn
 # A layer of its own: it takes minutes, and changes with other dependencies.
 # hadolint ignore=DL3059
-RUN for package in anyturn-accounts anyturn-calendar anyturn-chat anyturn-contacts anyturn-model anyturn-state-redis \
-        anyturn-tasks anyturn-telemetry anyturn-web; do \
+RUN for package in anyturn-accounts anyturn-calendar anyturn-chat anyturn-contacts anyturn-email anyturn-model \
+        anyturn-state-redis anyturn-tasks anyturn-telemetry anyturn-web; do \
         cargo chef cook --locked --recipe-path /recipe.json --profile component --target wasm32-wasip2 \
             --package "$package" || exit 1; \
     done
