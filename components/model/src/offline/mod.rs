@@ -3,6 +3,7 @@
 //! It is deterministic, says what it is, and is no chatbot:
 //! - a message that some tool's examples explain becomes calls of that tool (`plan`);
 //! - when the tools have answered, it passes on what they said, in their order;
+//! - of an assistant of several agents it plays them all (`agents`);
 //! - to anything else it says what it can do, and how to configure a model that can do more.
 //!
 //! The work is a matter of microseconds, for every turn pays for it: words are compared by hashes, and only
@@ -20,6 +21,7 @@ use crate::{
 use dates::Now;
 use plan::{Planned, Planner};
 
+mod agents;
 mod align;
 mod beside;
 mod calendar;
@@ -30,6 +32,7 @@ mod fixture;
 mod near;
 mod numbers;
 mod plan;
+mod refer;
 mod reply;
 mod schema;
 mod template;
@@ -54,10 +57,6 @@ pub fn answer(request: &Request, platform: &impl Platform) -> Vec<Event> {
         answer.text(&reply::title(&text));
         return answer.finish(FinishReason::Stop);
     }
-    if let Some(results) = reply::results(after) {
-        answer.text(&results);
-        return answer.finish(FinishReason::Stop);
-    }
     let tools = match &request.tool_choice {
         ToolChoice::None => &[],
         ToolChoice::Auto | ToolChoice::Required => request.tools.as_slice(),
@@ -73,6 +72,23 @@ pub fn answer(request: &Request, platform: &impl Platform) -> Vec<Event> {
         .as_deref()
         .and_then(Now::parse)
         .unwrap_or_else(|| utc(platform));
+    if let Some(agents::Answer { text, calls }) = agents::answer(request, &text, after, tools, &now) {
+        answer.text(&text);
+        let reason = if calls.is_empty() {
+            FinishReason::Stop
+        } else {
+            FinishReason::ToolCalls
+        };
+        let salt = platform.random();
+        for (name, arguments) in calls {
+            answer.call(&name, arguments, salt);
+        }
+        return answer.finish(reason);
+    }
+    if let Some(results) = reply::results(after) {
+        answer.text(&results);
+        return answer.finish(FinishReason::Stop);
+    }
     let planned = Planner::new(tools, before, &now).plan(&text);
     if !planned
         .iter()
