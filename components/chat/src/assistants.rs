@@ -54,15 +54,12 @@ impl<P: Platform> Files<P> {
         let file = format!("{name}{ENDING}");
         let text = self.text(&file)?.ok_or_else(unknown)?;
         let mut assistant = Assistant::parse(&format!("assistants/{file}"), &text)?;
-        if let Some(prompt) = assistant.prompt_file().map(ToOwned::to_owned) {
+        for (key, prompt) in assistant.prompt_files() {
             let text = self.text(&prompt)?.ok_or_else(|| {
-                finding(
-                    &file,
-                    "prompt_file",
-                    format!("the file `{prompt}` is not there, beside the assistant's"),
-                )
+                let problem = format!("the file `{prompt}` is not there, beside the assistant's");
+                finding(&file, &key, problem)
             })?;
-            assistant.set_prompt(&format!("assistants/{prompt}"), text)?;
+            assistant.set_prompt(&prompt, &format!("assistants/{prompt}"), &text)?;
         }
         *self.read.borrow_mut() = Some(assistant.clone());
         Ok(assistant)

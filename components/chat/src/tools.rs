@@ -100,7 +100,7 @@ impl<P: Platform> Servers<P> {
     /// the same time, a server that one of them does not tell is told by none.
     pub fn allow(&self, assistant: &Assistant) {
         let mut told = self.told.borrow_mut();
-        for source in assistant.tools.iter().filter(|source| source.external) {
+        for source in assistant.sources().filter(|source| source.external) {
             match told.iter_mut().find(|(server, _)| *server == source.server) {
                 Some((_, may)) => *may &= source.forward_user,
                 None => told.push((source.server.clone(), source.forward_user)),

@@ -55,13 +55,17 @@
 //! `approve` and `trusted` say otherwise for single tools, or with `"*"` for all tools of the server that change
 //! something.
 //!
+//! An assistant of `kind = "four-prompt"` has agents of its own instead of tools; [`flow`] describes its file.
+//!
 //! A file is either right or refused: every finding names file, line and key, and says what would be right
 //! ([`AssistantError`]).
 
+pub mod flow;
 mod gating;
 mod reader;
 mod schema;
 
+pub use flow::{Flow, SubAgent};
 pub use gating::{Approver, GateSettings, Gating, Rule};
 
 use crate::port::ModelOptions;
@@ -86,7 +90,7 @@ pub struct Assistant {
     pub suggestions: Vec<String>,
     /// What happens to a message while another one is answered.
     pub on_busy: OnBusy,
-    /// What the model is told first.
+    /// What the model is told first: of kind `four-prompt`, to understand a message.
     pub prompt: Prompt,
     /// What model calls are for, in logs and bills.
     pub purpose: String,
@@ -103,10 +107,12 @@ pub struct Assistant {
 }
 
 /// How an assistant works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// A model that may call tools until it answers.
     Agent,
+    /// A model that makes commands of messages, and agents that carry them out with tools.
+    FourPrompt(Box<Flow>),
 }
 
 /// What happens to a message while another one of the same conversation is answered. In no case do the two mix:
@@ -194,32 +200,76 @@ impl Assistant {
         schema::read(file, text)
     }
 
-    /// The file that holds the prompt, if the prompt is not in the assistant's own file. Whoever loads an
-    /// assistant reads it and calls [`Assistant::set_prompt`]; without that the prompt is empty.
-    pub fn prompt_file(&self) -> Option<&str> {
-        match &self.prompt {
-            Prompt::Text(_) => None,
-            Prompt::File(file) => Some(file),
+    /// The keys and the files of prompts that are not in the assistant's own file. Whoever loads an assistant reads
+    /// them and calls [`Assistant::set_prompt`] with each; without that a prompt is empty.
+    pub fn prompt_files(&self) -> Vec<(String, String)> {
+        let own = match &self.kind {
+            Kind::Agent => "prompt_file",
+            Kind::FourPrompt(_) => "prompts.understand",
+        };
+        let mut files: Vec<(String, String)> = Vec::new();
+        let mut add = |key: String, prompt: &Prompt| {
+            if let Prompt::File(file) = prompt
+                && !files.iter().any(|(_, known)| known == file)
+            {
+                files.push((key, file.clone()));
+            }
+        };
+        add(own.to_owned(), &self.prompt);
+        if let Kind::FourPrompt(flow) = &self.kind {
+            flow.prompts().for_each(|(key, prompt)| add(key, prompt));
+        }
+        files
+    }
+
+    /// Sets the prompts that are in the file `name` to its text; errors call the file `shown`.
+    pub fn set_prompt(&mut self, name: &str, shown: &str, text: &str) -> Result<(), AssistantError> {
+        let Assistant { kind, prompt, .. } = self;
+        let set = |prompt: &mut Prompt, more: &[&str]| {
+            if !matches!(prompt, Prompt::File(file) if file == name) {
+                return Ok(());
+            }
+            schema::check_prompt(text, more).map_err(|(line, problem)| AssistantError {
+                file: shown.to_owned(),
+                findings: vec![Finding {
+                    line,
+                    key: "prompt".to_owned(),
+                    problem,
+                }],
+            })?;
+            *prompt = Prompt::Text(text.to_owned());
+            Ok(())
+        };
+        match kind {
+            Kind::Agent => set(prompt, &[]),
+            Kind::FourPrompt(flow) => {
+                set(prompt, &flow::OF_ALL)?;
+                set(&mut flow.update, &flow::OF_ALL)?;
+                for agent in &mut flow.agents {
+                    set(&mut agent.interpret, &flow::OF_ONE)?;
+                    set(&mut agent.reassess, &flow::OF_ONE)?;
+                }
+                Ok(())
+            }
         }
     }
 
-    /// Sets the prompt to the text of the file `file`.
-    pub fn set_prompt(&mut self, file: &str, text: String) -> Result<(), AssistantError> {
-        schema::check_prompt(&text).map_err(|(line, problem)| AssistantError {
-            file: file.to_owned(),
-            findings: vec![Finding {
-                line,
-                key: "prompt".to_owned(),
-                problem,
-            }],
-        })?;
-        self.prompt = Prompt::Text(text);
-        Ok(())
+    /// All sources of tools: the assistant's own, and its agents'.
+    pub fn sources(&self) -> impl Iterator<Item = &ToolSource> {
+        let agents = match &self.kind {
+            Kind::Agent => &[][..],
+            Kind::FourPrompt(flow) => &flow.agents,
+        };
+        self.tools
+            .iter()
+            .chain(agents.iter().flat_map(|agent| &agent.tools))
     }
+}
 
-    /// The prompt with its placeholders filled in.
-    pub(crate) fn render_prompt(&self, local: &Local, timezone: Option<&str>) -> String {
-        let Prompt::Text(text) = &self.prompt else {
+impl Prompt {
+    /// The prompt with the placeholders for the user's time filled in.
+    pub(crate) fn render(&self, local: &Local, timezone: Option<&str>) -> String {
+        let Prompt::Text(text) = self else {
             return String::new();
         };
         if !text.contains("{{") {

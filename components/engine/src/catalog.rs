@@ -1,6 +1,6 @@
 //! The tools that an assistant has in one turn, by the names that the model knows them by.
 
-use crate::assistant::{Assistant, Gating, Rule, ToolSource};
+use crate::assistant::{Assistant, Gating, Kind, Rule, ToolSource};
 use crate::gate::Stakes;
 use crate::journal::{Failure, FailureKind};
 use crate::json_schema;
@@ -12,17 +12,19 @@ use std::rc::Rc;
 const LONGEST_NAME: usize = 64;
 
 /// The tools of one turn.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
     tools: Vec<Tool>,
     /// Tools that the model is not told of. They may still undo what others did.
     hidden: Vec<Tool>,
     /// Servers that are not told who is asking.
     discreet: Vec<String>,
+    /// Those of each of the assistant's agents.
+    agents: Vec<Catalog>,
 }
 
 /// A tool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tool {
     /// As the model knows it.
     pub name: String,
@@ -90,26 +92,41 @@ impl Catalog {
         tools: &impl Tools,
         caller: &Caller,
     ) -> Result<Catalog, Failure> {
-        let discreet = assistant.tools.iter().filter(|source| !source.forward_user);
-        let mut catalog = Catalog {
-            tools: Vec::new(),
-            hidden: Vec::new(),
+        let discreet = assistant.sources().filter(|source| !source.forward_user);
+        let empty = Catalog {
             discreet: discreet.map(|source| source.server.clone()).collect(),
+            ..Catalog::default()
         };
-        let lists = assistant.tools.iter().map(async |source| {
+        let own = assistant.tools.iter().map(|source| (None, source));
+        let agents = match &assistant.kind {
+            Kind::Agent => &[][..],
+            Kind::FourPrompt(flow) => &flow.agents,
+        };
+        let theirs = agents.iter().enumerate();
+        let theirs = theirs.flat_map(|(agent, of)| of.tools.iter().map(move |source| (Some(agent), source)));
+        let lists = own.chain(theirs).map(async |(agent, source)| {
             let offered = tools
-                .list(&source.server, &catalog.caller(&source.server, caller))
+                .list(&source.server, &empty.caller(&source.server, caller))
                 .await;
-            offered.map(|offered| (source, offered)).map_err(|error| {
+            offered.map(|offered| (agent, source, offered)).map_err(|error| {
                 let problem = format!("the tools of “{}” are not available: {error}", source.server);
                 Failure::passing(FailureKind::ToolsUnavailable, problem)
             })
         });
         let lists = futures::future::try_join_all(lists).await?;
-        for (source, offered) in lists {
+        let mut catalog = Catalog {
+            agents: vec![empty.clone(); agents.len()],
+            ..empty
+        };
+        for (agent, source, offered) in lists {
             let gating = Rc::new(source.gating.clone());
+            let of = match agent {
+                None => Some(&mut catalog),
+                Some(agent) => catalog.agents.get_mut(agent),
+            };
+            let Some(of) = of else { continue };
             for definition in offered {
-                catalog.add(source, definition, Rc::clone(&gating));
+                of.add(source, definition, Rc::clone(&gating));
             }
         }
         Ok(catalog)
@@ -147,7 +164,20 @@ impl Catalog {
     /// The tool that its server knows by this name, whether or not the model may call it.
     pub(crate) fn at(&self, server: &str, name: &str) -> Option<&Tool> {
         let mut tools = self.tools.iter().chain(&self.hidden);
-        tools.find(|tool| tool.server == server && tool.definition.name == name)
+        tools
+            .find(|tool| tool.server == server && tool.definition.name == name)
+            .or_else(|| self.agents.iter().find_map(|agent| agent.at(server, name)))
+    }
+
+    /// The tools of one of the assistant's agents.
+    pub(crate) fn of_agent(&self, agent: usize) -> Option<&Catalog> {
+        self.agents.get(agent)
+    }
+
+    /// The names that the model has for the tools, and those that people have.
+    pub(crate) fn titles(&self) -> impl Iterator<Item = (&str, &str)> {
+        let named = self.tools.iter().map(|tool| (tool, tool.name.as_str()));
+        named.map(|(tool, name)| (name, tool.definition.title.as_deref().unwrap_or(name)))
     }
 
     /// The tool that the model calls by this name.

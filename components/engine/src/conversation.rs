@@ -4,12 +4,16 @@
 //! cut to the window that the model may see, so that the thousandth turn costs what the tenth does; folding
 //! the whole journal, or a snapshot and the entries after it, gives the same conversation.
 
+mod agents;
 mod gated;
 mod progress;
+mod seen;
 mod snapshot;
 mod standing;
 mod window;
 
+pub use agents::Status;
+pub(crate) use agents::{Command, Domain, Domains, UNDERSTAND, prefix, spoken, tool_step};
 pub(crate) use gated::Gated;
 pub(crate) use progress::{End, Progress, TakenUp, undo_step};
 pub(crate) use snapshot::Snapshot;
@@ -107,7 +111,12 @@ impl Conversation {
                 self.settle();
                 self.superseded.clear();
                 self.waiting.clear();
-                self.standing = Standing::default();
+                // What agents know is of the past, too.
+                let domains = std::mem::take(&mut self.standing.domains);
+                self.standing = Standing {
+                    domains,
+                    ..Standing::default()
+                };
             }
             what => self.go_on(at, &turn, what),
         }
@@ -129,7 +138,8 @@ impl Conversation {
             {
                 self.standing.finish(current, finished);
             }
-            return current.apply(at, what);
+            current.apply(at, what);
+            return self.standing.domains.follow(current);
         }
         // A turn that waits, and others have come since; or one that began before what is known.
         let Some(index) = self.waiting.iter().position(|waiting| waiting.turn == turn) else {

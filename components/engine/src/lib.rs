@@ -27,6 +27,7 @@ mod catalog;
 mod conversation;
 mod engine;
 mod event;
+mod flow;
 pub mod gate;
 mod id;
 mod journal;

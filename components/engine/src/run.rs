@@ -15,9 +15,9 @@ pub(crate) use ending::{ending, refuse};
 
 use crate::admission::put_key;
 use crate::assistant::Assistant;
-use crate::conversation::{Conversation, Progress, Window};
+use crate::conversation::{Conversation, Domains, Progress, Window};
 use crate::event::log::Told;
-use crate::event::{EventKind, ToolStarted, TurnStarted};
+use crate::event::{AgentProgress, EventKind, Stage, StageStatus, ToolStarted, TurnStarted};
 use crate::journal::writer::{Lease, WriteError, Writer};
 use crate::journal::{Entry, Failure, FailureKind, ModelCalled, Record, ToolFinished, VERSION};
 use crate::port::{Caller, Environment, Message};
@@ -324,6 +324,20 @@ impl<'a, S: Store, E: Environment> Run<'a, S, E> {
         if let Some(report) = self.progress(|progress| progress.undo_report()) {
             self.emit(EventKind::UndoFinished(report));
         }
+    }
+
+    /// Tells how far an assistant of several agents is.
+    pub(crate) fn tell_progress(&self, stage: Stage, agent: Option<&str>, status: StageStatus) {
+        self.emit(EventKind::AgentProgress(AgentProgress {
+            stage,
+            agent: agent.map(str::to_owned),
+            status,
+        }));
+    }
+
+    /// Looks at what the assistant's agents know.
+    pub(crate) fn domains<T>(&self, look: impl FnOnce(&Domains) -> T) -> T {
+        look(&self.conversation.borrow().standing.domains)
     }
 
     /// Tells more of an answer.

@@ -1,5 +1,6 @@
 //! Sessions as their user sees them: what was said, which there are, and forgetting one.
 
+pub mod agents;
 pub mod fork;
 pub mod index;
 mod reading;
@@ -30,6 +31,9 @@ pub struct Session {
     /// The calls that wait for a decision, whatever the page.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
+    /// What an assistant of several agents knows, and what they were asked for last; none of other assistants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<agents::State>,
     /// The conversation that it was forked from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

@@ -5,6 +5,7 @@ mod busy;
 mod chance;
 mod decisions;
 mod executor;
+mod flow;
 mod forks;
 mod gates;
 mod interleavings;

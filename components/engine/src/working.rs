@@ -8,6 +8,7 @@ use crate::catalog::Catalog;
 use crate::engine::Engine;
 use crate::event::outbox::Outbox;
 use crate::event::{Place, log};
+use crate::flow::Work as Flow;
 use crate::journal::writer::{WriteError, Writer};
 use crate::journal::{Failure, FailureKind};
 use crate::port::{Caller, Environment, Model, Sink, Tools};
@@ -163,19 +164,17 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Either::Left((catalog, _)) => catalog?,
             Either::Right(_) => return Err(Stop::Stopped { text: String::new() }),
         };
-        match assistant.kind {
-            Kind::Agent => {
-                Agent {
-                    run,
-                    environment: &self.environment,
-                    model: &self.model,
-                    tools: &self.tools,
-                    catalog: &catalog,
-                    undo: self.settings.undo,
-                }
-                .answer()
-                .await
-            }
+        let agent = Agent {
+            run,
+            environment: &self.environment,
+            model: &self.model,
+            tools: &self.tools,
+            catalog: &catalog,
+            undo: self.settings.undo,
+        };
+        match &assistant.kind {
+            Kind::Agent => agent.answer().await,
+            Kind::FourPrompt(flow) => Flow::new(agent, flow).answer().await,
         }
     }
 }

@@ -52,10 +52,11 @@ fn the_assistants_of_this_application_are_right() {
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
         let mut assistant = Assistant::parse(name, &std::fs::read_to_string(&path).unwrap()).unwrap();
-        if let Some(file) = assistant.prompt_file().map(str::to_owned) {
+        for (_, file) in assistant.prompt_files() {
             let text = std::fs::read_to_string(folder.join(&file)).unwrap();
-            assistant.set_prompt(&file, text).unwrap();
+            assistant.set_prompt(&file, &file, &text).unwrap();
         }
+        assert_eq!(assistant.prompt_files(), []);
     }
 }
 
@@ -137,16 +138,19 @@ fn the_documented_example_means_what_it_says() {
 #[test]
 fn a_prompt_in_a_file_of_its_own_is_checked_like_any_other() {
     let mut assistant = Assistant::parse("tasks.toml", "prompt_file = \"tasks.md\"").unwrap();
-    assert_eq!(assistant.prompt_file(), Some("tasks.md"));
+    assert_eq!(
+        assistant.prompt_files(),
+        [("prompt_file".into(), "tasks.md".into())]
+    );
     let error = assistant
-        .set_prompt("tasks.md", "Hello.\nIt is {{now}}.".into())
+        .set_prompt("tasks.md", "assistants/tasks.md", "Hello.\nIt is {{now}}.")
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "tasks.md:2: `prompt`: {{now}} is no placeholder; there are {{date}}, {{weekday}}, {{time}}, {{timezone}}"
+        "assistants/tasks.md:2: `prompt`: {{now}} is no placeholder; there are {{date}}, {{weekday}}, {{time}}, {{timezone}}"
     );
     assistant
-        .set_prompt("tasks.md", "It is {{time}}.".into())
+        .set_prompt("tasks.md", "tasks.md", "It is {{time}}.")
         .unwrap();
-    assert_eq!(assistant.prompt_file(), None);
+    assert_eq!(assistant.prompt_files(), []);
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyturn_engine::assistant::{Assistant, AssistantError, ToolSource};
+use anyturn_engine::assistant::{Assistant, AssistantError, Kind, ToolSource};
 use anyturn_manifest::{AllowedHosts, Application, Component, Finding, Findings, MountedFile, Place, Values};
 use url::Url;
 
@@ -82,44 +82,53 @@ impl Room<'_> {
             Ok(assistant) => assistant,
             Err(error) => return told(error),
         };
-        let mut findings = self.prompt(file, &mut assistant);
+        let mut findings = Vec::new();
+        for (key, name) in assistant.prompt_files() {
+            findings.extend(self.prompt(file, &mut assistant, &key, &name));
+        }
         for (index, tools) in assistant.tools.iter().enumerate() {
-            findings.extend(self.tools(&shown, index, tools));
+            findings.extend(self.tools(&shown, &format!("tools[{index}]"), tools));
+        }
+        if let Kind::FourPrompt(flow) = &assistant.kind {
+            for (number, agent) in flow.agents.iter().enumerate() {
+                for (index, tools) in agent.tools.iter().enumerate() {
+                    findings.extend(self.tools(&shown, &format!("agents[{number}].tools[{index}]"), tools));
+                }
+            }
         }
         findings
     }
 
-    /// The file of the prompt, when the prompt is in one.
-    fn prompt(&self, file: &MountedFile, assistant: &mut Assistant) -> Vec<Finding> {
-        let Some(name) = assistant.prompt_file().map(str::to_owned) else {
-            return Vec::new();
-        };
-        let guest = file.guest.with_file_name(&name);
+    /// A file of a prompt.
+    fn prompt(&self, file: &MountedFile, assistant: &mut Assistant, key: &str, name: &str) -> Vec<Finding> {
+        let guest = file.guest.with_file_name(name);
         let place = || Place::file(self.shown(&file.source));
         let Some(found) = self.files.iter().find(|other| other.guest == guest) else {
             let reason = format!("`{name}` is not there");
             let advice = format!("put it beside {}", self.shown(&file.source).display());
-            return vec![Finding::error(place(), "prompt_file", reason).advise(advice)];
+            return vec![Finding::error(place(), key, reason).advise(advice)];
         };
         match std::fs::read_to_string(&found.source) {
             Err(error) => {
                 vec![Finding::error(
                     place(),
-                    "prompt_file",
+                    key,
                     format!("`{name}` cannot be read: {error}"),
                 )]
             }
-            Ok(text) => match assistant.set_prompt(&self.shown(&found.source).display().to_string(), text) {
-                Ok(()) => Vec::new(),
-                Err(error) => told(error),
-            },
+            Ok(text) => {
+                match assistant.set_prompt(name, &self.shown(&found.source).display().to_string(), &text) {
+                    Ok(()) => Vec::new(),
+                    Err(error) => told(error),
+                }
+            }
         }
     }
 
     /// Whether a tool server can be reached.
-    fn tools(&self, file: &Path, index: usize, tools: &ToolSource) -> Option<Finding> {
+    fn tools(&self, file: &Path, table: &str, tools: &ToolSource) -> Option<Finding> {
         let id = self.component.id();
-        let key = |name: &str| format!("tools[{index}].{name}");
+        let key = |name: &str| format!("{table}.{name}");
         let entry = |host: &str| {
             format!("add \"{host}\" to allowed_outbound_hosts of component.{id} in the manifest")
         };

@@ -1,7 +1,7 @@
 //! Sessions in native words: to list, to read, to forget.
 
 use anyturn_engine::port::Role;
-use anyturn_engine::session::Origin;
+use anyturn_engine::session::{Origin, agents};
 use anyturn_engine::undo::UndoReport;
 use anyturn_engine::{
     Failure, Gate, Page, Session, SessionHead, SessionMessage, Timestamp, ToolCallReport, TurnState,
@@ -49,6 +49,9 @@ struct SessionView {
     /// The calls that wait for a decision, whatever the page.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gates: Vec<Gate>,
+    /// What an assistant of several agents keeps in mind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<agents::State>,
     /// The session that this one was forked from.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,
@@ -175,6 +178,7 @@ fn view(session: Session) -> SessionView {
         messages,
         before,
         gates,
+        state,
         origin,
     } = session;
     let mut turns: Vec<TurnView> = Vec::new();
@@ -225,6 +229,7 @@ fn view(session: Session) -> SessionView {
         turns,
         before,
         gates,
+        state,
         origin,
     }
 }

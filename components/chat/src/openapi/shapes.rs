@@ -1,9 +1,11 @@
 //! What the engine writes into answers, as schemas. The engine knows no schemas; tests hold real answers to these.
 #![allow(dead_code, reason = "only their schemas are used")]
 
+mod agents;
 mod app;
 mod decisions;
 
+pub(super) use agents::AgentProgress;
 pub(super) use app::{AppAnswer, AppCaller, AppDone, AppFailure, AppSession, AppSessionSummary};
 use decisions::UndoOffer;
 pub(super) use decisions::{ApprovalList, Audit, DecisionTaken, ForkedSession, Gate, UndoReport};
@@ -174,46 +176,6 @@ pub(super) struct TurnStarted {
     created_at: Time,
 }
 
-/// How far an assistant of several agents is.
-#[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct AgentProgress {
-    /// What is being done.
-    stage: Stage,
-    /// The sub-agent that does it; null for the assistant itself.
-    agent: Option<String>,
-    /// Whether it is done.
-    status: StageStatus,
-}
-
-/// What an assistant of several agents is doing.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Stage {
-    /// It makes commands for its sub-agents of a message.
-    Understanding,
-    /// A sub-agent carries a command out.
-    Working,
-    /// A sub-agent decides, by what its tools have answered, what to do next.
-    Reassessing,
-    /// It takes in what the sub-agents have answered, and writes the reply.
-    Updating,
-}
-
-/// How far a stage is.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum StageStatus {
-    /// It has begun.
-    Started,
-    /// It is done.
-    Finished,
-    /// It goes on when somebody has decided.
-    Waiting,
-    /// It could not be done.
-    Failed,
-}
-
 /// Another instance has taken the turn over.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -300,6 +262,9 @@ pub(super) struct Session {
     /// The calls that wait for a decision, whatever the page. Left out when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gates: Vec<Gate>,
+    /// What an assistant of several agents keeps in mind. Left out for other assistants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<agents::State>,
     /// The session that this one was forked from.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,

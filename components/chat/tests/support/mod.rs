@@ -318,7 +318,12 @@ pub struct Script {
     pub asked: Rc<RefCell<Vec<ModelRequest>>>,
     /// Answers wait here while it is closed.
     pub gate: Gate,
+    /// Who answers when there is nothing more that it was told to say.
+    pub otherwise: Rc<RefCell<Option<Otherwise>>>,
 }
+
+/// Answers a request.
+pub type Otherwise = Rc<dyn Fn(&ModelRequest) -> Vec<ModelEvent>>;
 
 impl Script {
     pub fn say(&self, texts: &[&str]) {
@@ -384,12 +389,14 @@ impl Model for Script {
     type Answer = Told;
 
     async fn complete(&self, request: ModelRequest) -> Result<Told, ModelError> {
+        let scripted = self.answers.borrow_mut().pop_front();
+        let otherwise = self.otherwise.borrow().clone();
+        let events = match (scripted, otherwise) {
+            (Some(scripted), _) => scripted?,
+            (None, Some(otherwise)) => otherwise(&request),
+            (None, None) => panic!("the model was not expected to be asked"),
+        };
         self.asked.borrow_mut().push(request);
-        let events = self
-            .answers
-            .borrow_mut()
-            .pop_front()
-            .expect("the model was not expected to be asked")?;
         Ok(Told {
             events: events.into(),
             gate: self.gate.clone(),

@@ -8,6 +8,7 @@
 
 use super::Agent;
 use super::plan::Plan;
+use crate::conversation::tool_step;
 use crate::event::ToolStarted;
 use crate::journal::writer::Longer;
 use crate::journal::{CallOutcome, Record, ToolFinished, ToolIntended};
@@ -48,13 +49,13 @@ struct Prepared<'c> {
 }
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
-    /// Makes the calls of one answer, at most `allowed`. Each has an outcome afterwards, unless decisions are
+    /// Makes the calls that the model wanted in a step, at most `allowed`. Each has an outcome afterwards, unless decisions are
     /// waited for ([`Stop::Waiting`]).
-    pub(super) async fn call_tools(&self, step: u32, calls: &[ToolCall], allowed: u32) -> Result<(), Stop> {
+    pub(crate) async fn call_tools(&self, step: &str, calls: &[ToolCall], allowed: u32) -> Result<(), Stop> {
         let mut prepared = Vec::with_capacity(calls.len());
         let mut waits = false;
         for (number, call) in (0u32..).zip(calls) {
-            let step = format!("tool/{step}/{number}");
+            let step = tool_step(step, number);
             let (plan, earlier) = self.plan(call, number < allowed, waits)?;
             if matches!(plan, Plan::Wait) {
                 waits = true;
@@ -165,7 +166,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
 
     /// The time that calls of a server's tools may take, in milliseconds; none if nobody has said.
     fn timeout(&self, server: &str) -> Option<u64> {
-        let mut sources = self.run.assistant.tools.iter();
+        let mut sources = self.run.assistant.sources();
         sources
             .find(|source| source.server == server)
             .and_then(|source| source.timeout)

@@ -90,7 +90,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             );
             return Err(WriteError::Store(Error::Corrupt(problem)).into());
         }
-        let mut sources = self.run.assistant.tools.iter();
+        let mut sources = self.run.assistant.sources();
         if !sources.any(|source| source.server == opened.server) {
             return Ok(Err(
                 "This call was not made: the assistant does not have the tool any more.".to_owned(),

@@ -36,7 +36,7 @@ struct Undo {
 impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Undoes what the turn is to undo, if there is anything. Each has an outcome afterwards, unless decisions
     /// are waited for ([`Stop::Waiting`]).
-    pub(super) async fn undo_all(&self) -> Result<(), Stop> {
+    pub(crate) async fn undo_all(&self) -> Result<(), Stop> {
         let undo = self.run.progress(|progress| progress.started.undo.clone());
         if undo.is_empty() {
             return Ok(());

@@ -79,6 +79,13 @@ impl<'t> Table<'t> {
         self.entries.remove(key)
     }
 
+    /// Refuses a key that has no place here, if it is there.
+    pub(super) fn refuse(&mut self, findings: &mut Findings<'_>, key: &'static str, problem: &str) {
+        if let Some(value) = self.entries.remove(key) {
+            findings.add(value.span(), self.path(key), problem.to_owned());
+        }
+    }
+
     /// Takes a key; reports what `convert` does not accept.
     fn converted<T>(
         &mut self,

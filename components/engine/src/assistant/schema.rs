@@ -3,7 +3,7 @@
 use super::gating::{ALL, EXPIRE_AFTER};
 use super::reader::{Findings, Table};
 use super::{Approver, GateSettings, Gating};
-use super::{Assistant, AssistantError, Kind, Limits, OnBusy, Prompt, SessionSettings, ToolSource};
+use super::{Assistant, AssistantError, Kind, Limits, OnBusy, Prompt, SessionSettings, ToolSource, flow};
 use crate::port::ModelOptions;
 use crate::session::index::LONGEST_TTL;
 use toml::de::DeTable;
@@ -44,24 +44,37 @@ fn assistant(file: &str, mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let name = name(file, &mut table, findings);
     let title = table.text(findings, "title").unwrap_or_else(|| name.clone());
     let description = table.text(findings, "description").unwrap_or_default();
-    let kind = table
-        .word(findings, "kind", &[("agent", Kind::Agent)])
-        .unwrap_or(Kind::Agent);
+    let four = table
+        .word(findings, "kind", &[("agent", false), ("four-prompt", true)])
+        .unwrap_or(false);
     let greeting = table.text(findings, "greeting");
     let suggestions = table.texts(findings, "suggestions");
     let on_busy = table
         .word(findings, "on_busy", &OnBusy::NAMES)
         .unwrap_or(OnBusy::Reject);
-    let prompt = prompt(&mut table, findings);
+    let (prompt, kind) = if four {
+        let (understand, flow) = flow::read(&name, &mut table, findings);
+        (Some(understand), Kind::FourPrompt(Box::new(flow)))
+    } else {
+        for key in ["prompts", "agents"] {
+            table.refuse(findings, key, "is for kind = \"four-prompt\" only");
+        }
+        (prompt(&mut table, findings), Kind::Agent)
+    };
     let (purpose, options) = model(table.table(findings, "model"), findings);
     let session = session(table.table(findings, "session"), findings);
-    let limits = limits(table.table(findings, "limits"), findings);
+    let limits = limits(table.table(findings, "limits"), four, findings);
     let gates = gates(table.table(findings, "gates"), findings);
-    let sources = table.tables(findings, "tools");
-    let tools = sources
-        .into_iter()
-        .filter_map(|source| tool_source(source, findings))
-        .collect();
+    let tools = if four {
+        table.refuse(
+            findings,
+            "tools",
+            "belongs to an agent: write [[agents.tools]] after its [[agents]]",
+        );
+        Vec::new()
+    } else {
+        tools(&mut table, findings)
+    };
     table.finish(findings);
     Some(Assistant {
         name,
@@ -113,16 +126,13 @@ fn prompt(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Prompt> 
             None
         }
         (Some((text, at)), None) => {
-            if let Err((line, problem)) = check_prompt(&text) {
+            if let Err((line, problem)) = check_prompt(&text, &[]) {
                 findings.add_within(at, line, "prompt".to_owned(), problem);
             }
             Some(Prompt::Text(text))
         }
         (None, Some((file, at))) => {
-            if file.starts_with('/') || file.split(['/', '\\']).any(|part| part == "..") {
-                let problem = format!("must be a file beside the assistant's, not \"{file}\"");
-                findings.add(at, "prompt_file".to_owned(), problem);
-            }
+            check_beside(&file, at, "prompt_file".to_owned(), findings);
             Some(Prompt::File(file))
         }
         (None, None) => {
@@ -139,14 +149,27 @@ fn prompt(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Prompt> 
     }
 }
 
-/// Refuses placeholders that there are not, with the line (from 1) in the prompt.
-pub(super) fn check_prompt(text: &str) -> Result<(), (usize, String)> {
+/// Refuses a file that is not beside the assistant's.
+pub(super) fn check_beside(file: &str, at: std::ops::Range<usize>, key: String, findings: &mut Findings<'_>) {
+    if file.starts_with('/') || file.split(['/', '\\']).any(|part| part == "..") {
+        let problem = format!("must be a file beside the assistant's, not \"{file}\"");
+        findings.add(at, key, problem);
+    }
+}
+
+/// Refuses placeholders that there are not, with the line (from 1) in the prompt. There are `more` than those that
+/// all prompts have.
+pub(super) fn check_prompt(text: &str, more: &[&str]) -> Result<(), (usize, String)> {
     for (index, line) in text.lines().enumerate() {
         for rest in line.split("{{").skip(1) {
             let inner = rest.split_once("}}").map(|(inner, _)| inner);
-            if !inner.is_some_and(|inner| PLACEHOLDERS.contains(&inner)) {
+            if !inner.is_some_and(|inner| PLACEHOLDERS.contains(&inner) || more.contains(&inner)) {
                 let written = inner.map_or_else(|| "{{".to_owned(), |inner| format!("{{{{{inner}}}}}"));
-                let known = PLACEHOLDERS.map(|name| format!("{{{{{name}}}}}")).join(", ");
+                let known = PLACEHOLDERS
+                    .iter()
+                    .chain(more)
+                    .map(|name| format!("{{{{{name}}}}}"));
+                let known = known.collect::<Vec<_>>().join(", ");
                 return Err((
                     index + 1,
                     format!("{written} is no placeholder; there are {known}"),
@@ -194,14 +217,19 @@ fn session(mut table: Table<'_>, findings: &mut Findings<'_>) -> SessionSettings
     settings
 }
 
-fn limits(mut table: Table<'_>, findings: &mut Findings<'_>) -> Limits {
+fn limits(mut table: Table<'_>, four: bool, findings: &mut Findings<'_>) -> Limits {
     let mut count = |key, bounds, default| {
         table
             .integer(findings, key, bounds)
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(default)
     };
-    let (steps, tool_calls) = (count("steps", 1..64, 8), count("tool_calls", 0..64, 16));
+    // Each agent calls the model by itself.
+    let (steps, tool_calls) = if four { (32, 32) } else { (8, 16) };
+    let (steps, tool_calls) = (
+        count("steps", 1..64, steps),
+        count("tool_calls", 0..64, tool_calls),
+    );
     let limits = Limits {
         steps,
         tool_calls,
@@ -210,6 +238,13 @@ fn limits(mut table: Table<'_>, findings: &mut Findings<'_>) -> Limits {
     };
     table.finish(findings);
     limits
+}
+
+/// The `[[tools]]` of an assistant or of one of its agents.
+pub(super) fn tools(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<ToolSource> {
+    let sources = table.tables(findings, "tools");
+    let read = |source| tool_source(source, findings);
+    sources.into_iter().filter_map(read).collect()
 }
 
 fn gates(mut table: Table<'_>, findings: &mut Findings<'_>) -> GateSettings {

@@ -1,10 +1,11 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
 use super::Gated;
+use super::agents::{is_master, spoken, tool_step};
 use super::standing::inverse_call;
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
 use crate::journal::{ToUndo, ToolIntended, TurnStarted};
-use crate::port::{EffectClass, FinishReason, Message, Part, Role, ToolCall, ToolResult, Usage};
+use crate::port::{EffectClass, FinishReason, Role, ToolCall, Usage};
 use crate::time::Timestamp;
 use crate::turn::{Reply, ToolCallReport, Turn, TurnState};
 use crate::undo::{UndoItem, UndoReport};
@@ -31,7 +32,7 @@ pub(crate) struct Progress {
     /// Why it was taken up again, while it is worked on; for those who watch. A snapshot holds no turn that is.
     #[serde(skip)]
     pub taken_up: Option<TakenUp>,
-    models: Vec<ModelCalled>,
+    pub(super) models: Vec<ModelCalled>,
     intended: Vec<ToolIntended>,
     finished: Vec<ToolFinished>,
     /// The calls that wait, or waited, for decisions.
@@ -151,7 +152,7 @@ impl Progress {
         self.intended.iter().find(|intended| intended.call == call)
     }
 
-    fn finished(&self, call: &str) -> Option<&ToolFinished> {
+    pub(super) fn finished(&self, call: &str) -> Option<&ToolFinished> {
         self.finished.iter().find(|finished| finished.call == call)
     }
 
@@ -171,97 +172,6 @@ impl Progress {
         }
     }
 
-    /// The user's message and what followed, as the model sees it. Every call has its result, always.
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        let mut messages = Vec::with_capacity(2);
-        let undone = self.undone().map(|undone| Message {
-            role: Role::Assistant,
-            parts: vec![Part::Text { text: undone }],
-        });
-        // What was undone for the message comes before it; what was undone by it is the answer.
-        let (before, after) = if self.started.undo_only {
-            (None, undone)
-        } else {
-            (undone, None)
-        };
-        messages.extend(before);
-        messages.push(Message {
-            role: Role::User,
-            parts: self.started.message.clone(),
-        });
-        messages.extend(after);
-        for model in &self.models {
-            let mut parts = Vec::with_capacity(1 + model.calls.len());
-            if !model.text.is_empty() {
-                parts.push(Part::Text {
-                    text: model.text.clone(),
-                });
-            }
-            parts.extend(model.calls.iter().cloned().map(Part::ToolCall));
-            if !parts.is_empty() {
-                messages.push(Message {
-                    role: Role::Assistant,
-                    parts,
-                });
-            }
-            if !model.calls.is_empty() {
-                let results = model.calls.iter().flat_map(|call| {
-                    let note = self.note(call).map(|text| Part::Text { text });
-                    [Some(Part::ToolResult(self.result(call))), note]
-                });
-                messages.push(Message {
-                    role: Role::Tool,
-                    parts: results.flatten().collect(),
-                });
-            }
-        }
-        let closing = match &self.end {
-            None | Some(End::Finished) => return messages,
-            Some(End::Failed { text, .. }) => broken_off(text, "(This answer could not be completed.)"),
-            Some(End::Stopped { text }) => broken_off(text, "(The user stopped this answer.)"),
-            Some(End::Abandoned) => "(This answer was interrupted.)".to_owned(),
-            Some(End::Waiting) => self.waiting_note(),
-        };
-        // A message without an answer would be answered along with the next one.
-        messages.push(Message {
-            role: Role::Assistant,
-            parts: vec![Part::Text { text: closing }],
-        });
-        messages
-    }
-
-    /// What the model should know of a result besides what the tool has answered.
-    fn note(&self, call: &ToolCall) -> Option<String> {
-        let edited = self.gate_of(&call.id).and_then(Gated::edited)?;
-        let answered = matches!(
-            self.finished(&call.id)?.outcome,
-            CallOutcome::Answered(_) | CallOutcome::Unknown(_)
-        );
-        answered.then(|| format!("(This call was allowed with other arguments than yours: {edited})"))
-    }
-
-    fn result(&self, call: &ToolCall) -> ToolResult {
-        let (content, is_error) = match self.finished(&call.id).map(|finished| &finished.outcome) {
-            Some(CallOutcome::Answered(outcome)) => (outcome.content.clone(), outcome.is_error),
-            Some(CallOutcome::NotRun(reason) | CallOutcome::Unknown(reason)) => (reason.clone(), true),
-            None if self.intended(&call.id).is_some() => (
-                "This call was interrupted. It is unknown whether it took effect.".to_owned(),
-                true,
-            ),
-            None => (
-                self.gate_of(&call.id)
-                    .and_then(Gated::denial)
-                    .unwrap_or_else(|| "This call was not made.".to_owned()),
-                true,
-            ),
-        };
-        ToolResult {
-            call_id: call.id.clone(),
-            content,
-            is_error,
-        }
-    }
-
     /// What the assistant said; the texts of several answers with an empty line between them.
     pub(crate) fn content(&self) -> String {
         let mut content = self.undone().unwrap_or_default();
@@ -272,7 +182,7 @@ impl Progress {
         let texts = self
             .models
             .iter()
-            .map(|model| model.text.as_str())
+            .map(|model| spoken(&model.step, &model.text, true))
             .chain([broken_off]);
         for text in texts.filter(|text| !text.is_empty()) {
             if !content.is_empty() {
@@ -373,10 +283,8 @@ impl Progress {
     /// Calls that were intended and have no outcome, each with its step.
     pub(crate) fn open_calls(&self) -> Vec<(String, ToolIntended)> {
         let made = self.models.iter().flat_map(|model| {
-            let step = model.step.strip_prefix("model/").unwrap_or_default();
-            let place =
-                move |(place, call): (usize, &ToolCall)| (format!("tool/{step}/{place}"), call.id.clone());
-            model.calls.iter().enumerate().map(place)
+            let place = |(place, call): (u32, &ToolCall)| (tool_step(&model.step, place), call.id.clone());
+            (0u32..).zip(&model.calls).map(place)
         });
         let undone = self.started.undo.iter().enumerate().flat_map(|(place, undo)| {
             let inverses = (0u32..).take(undo.inverses.len());
@@ -428,7 +336,8 @@ impl Progress {
 
     /// All calls, in their order.
     pub(crate) fn calls(&self) -> Vec<ToolCallReport> {
-        let asked = || self.models.iter().flat_map(|model| &model.calls);
+        let callers = || self.models.iter().filter(|model| !is_master(&model.step));
+        let asked = || callers().flat_map(|model| &model.calls);
         let mut reports: Vec<ToolCallReport> = asked().map(|call| self.report(call)).collect();
         // What no model has asked for, or an earlier part of the turn that is not at hand.
         for intended in &self.intended {
@@ -501,9 +410,4 @@ const UNDONE_OR_NOT: &str = "It is unknown whether this was undone before, so it
 /// The step in which an inverse of the call at a place of [`TurnStarted::undo`] is called.
 pub(crate) fn undo_step(call: usize, inverse: u32) -> String {
     format!("undo/{call}/{inverse}")
-}
-
-/// An answer that broke off, as the model sees it.
-fn broken_off(text: &str, note: &str) -> String {
-    format!("{text}{}{note}", if text.is_empty() { "" } else { "\n\n" })
 }

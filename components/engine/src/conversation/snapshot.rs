@@ -3,15 +3,21 @@
 //! Everything in a snapshot is in the journal too, so its encoding is made for speed alone: it is read and
 //! written in every turn, and JSON would cost more than all the rest of a turn's bookkeeping. Texts stand as
 //! they are, each after its length; numbers are LEB128. The first byte is the version. What cannot be read,
-//! such as a snapshot of another version, is as good as none: the journal is read from its beginning instead.
+//! such as a snapshot of another version, is as good as none: the journal is read from its beginning instead. What
+//! only assistants of several agents have stands at the end, under a version of its own.
 
-use super::{Action, Conversation, Exchange, Head, Progress, Standing};
+use super::{Action, Conversation, Domains, Exchange, Head, Progress, Standing};
+mod domains;
+
 use crate::port::{Message, Part, Role, ToolCall, ToolResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of the encoding.
 const VERSION: u8 = 2;
+
+/// The same, followed by what agents know.
+const WITH_AGENTS: u8 = 3;
 
 /// The most of anything that is believed without having seen it, so that damaged bytes cannot ask for memory.
 const MOST: u64 = 4096;
@@ -58,7 +64,12 @@ impl Snapshot {
             ttl,
             exchanges,
             waiting,
-            standing: Standing { allowed, actions },
+            standing:
+                Standing {
+                    allowed,
+                    actions,
+                    domains,
+                },
         } = self;
         let Head {
             assistant,
@@ -68,7 +79,7 @@ impl Snapshot {
             origin,
         } = head;
         let mut bytes = Vec::with_capacity(1024);
-        bytes.push(VERSION);
+        bytes.push(if domains.is_empty() { VERSION } else { WITH_AGENTS });
         put_text(&mut bytes, assistant);
         put_text(&mut bytes, title);
         bytes.push(u8::from(*detached));
@@ -103,13 +114,17 @@ impl Snapshot {
         }
         put_length(&mut bytes, actions.len());
         actions.iter().for_each(|action| put_json(&mut bytes, action));
+        if !domains.is_empty() {
+            domains::put(&mut bytes, domains);
+        }
         bytes
     }
 
     /// Reads a snapshot, if it is one of this version.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Snapshot> {
         let mut reader = Reader(bytes);
-        if reader.byte()? != VERSION {
+        let version = reader.byte()?;
+        if version != VERSION && version != WITH_AGENTS {
             return None;
         }
         let (assistant, title, detached) = (reader.text()?, reader.text()?, reader.flag()?);
@@ -134,13 +149,22 @@ impl Snapshot {
         let waiting = reader.list(Reader::json)?;
         let allowed = reader.list(|reader| Some((reader.text()?, reader.text()?)))?;
         let actions: Vec<Action> = reader.list(Reader::json)?;
+        let domains = if version == WITH_AGENTS {
+            reader.domains()?
+        } else {
+            Domains::default()
+        };
         reader.0.is_empty().then_some(Snapshot {
             head,
             updated_at,
             ttl,
             exchanges,
             waiting,
-            standing: Standing { allowed, actions },
+            standing: Standing {
+                allowed,
+                actions,
+                domains,
+            },
         })
     }
 }
@@ -288,6 +312,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Command;
+    use super::super::agents::{Domain, Found, Status};
     use super::*;
     use crate::journal::TurnStarted;
     use proptest::prelude::*;
@@ -345,10 +371,44 @@ mod tests {
                 by: None,
             },
         );
+        let command = (
+            ".{0,9}",
+            prop::collection::vec(0usize..300, 0..3),
+            0u32..4,
+            0usize..5,
+        )
+            .prop_map(|(agent, after, round, status)| Command {
+                text: agent.clone(),
+                agent,
+                after,
+                round,
+                status: Status::ALL[status],
+            });
+        let domain = (".{0,9}", ".{0,99}", any::<bool>()).prop_map(|(agent, data, worked)| Domain {
+            working: vec![Found {
+                call: "c".into(),
+                title: agent.clone(),
+                data,
+            }],
+            calls: vec![(agent.clone(), worked)],
+            last_action: String::new(),
+            agent,
+        });
+        let domains = (
+            ".{0,9}",
+            prop::collection::vec(command, 0..3),
+            prop::collection::vec(domain, 0..3),
+        )
+            .prop_map(|(notes, commands, known)| Domains {
+                notes,
+                commands,
+                known,
+            });
         let gates = (
             prop::collection::vec(waiting, 0..3),
             prop::collection::vec((".{0,9}", ".{0,9}"), 0..3),
             prop::collection::vec(action, 0..3),
+            domains,
         );
         (
             head,
@@ -358,13 +418,17 @@ mod tests {
             gates,
         )
             .prop_map(
-                |(head, updated_at, ttl, exchanges, (waiting, allowed, actions))| Snapshot {
+                |(head, updated_at, ttl, exchanges, (waiting, allowed, actions, domains))| Snapshot {
                     head,
                     updated_at,
                     ttl,
                     exchanges,
                     waiting,
-                    standing: Standing { allowed, actions },
+                    standing: Standing {
+                        allowed,
+                        actions,
+                        domains,
+                    },
                 },
             )
     }

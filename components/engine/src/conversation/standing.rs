@@ -1,6 +1,6 @@
 //! What holds in a conversation beyond single turns: what its user has allowed, and what can be undone.
 
-use super::Progress;
+use super::{Domains, Progress};
 use crate::journal::{CallOutcome, ToolFinished};
 use crate::port::{EffectClass, Inverse};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub(crate) struct Standing {
     pub(super) allowed: Vec<(String, String)>,
     /// The latest actions that can be undone, oldest first.
     pub(super) actions: Vec<Action>,
+    /// What an assistant of several agents knows.
+    pub(crate) domains: Domains,
 }
 
 impl Standing {
@@ -78,6 +80,7 @@ impl Standing {
 
     /// Takes in what came of a call of `turn`.
     pub(super) fn finish(&mut self, turn: &Progress, finished: &ToolFinished) {
+        self.domains.finish(turn, finished);
         if let Some((call, number)) = inverse_of(&finished.call) {
             // What may have been made is made again only where the same key takes effect once.
             let class = turn.intended(&finished.call).map(|intended| intended.class);

@@ -111,6 +111,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             messages: turns.iter().flat_map(|turn| messages(turn, time)).collect(),
             before,
             head,
+            state: super::agents::State::of(&conversation, time),
             gates: conversation.open_gates(time),
             origin: origin.map(|(session, turn)| Origin { session, turn }),
         }))

@@ -39,13 +39,16 @@ pub(super) enum Act {
     Sweep,
 }
 
-const SCRIPTS: [&str; 6] = [
+/// An assistant of several agents makes commands of the parts between semicolons.
+const SCRIPTS: [&str; 8] = [
     "hello",
     "risky:1|ok",
     "once:1 read:2|wait:2000 ok then",
     "read:1 read:2|risky:3 sure:4|ok",
     "beat:1500 ok so it is",
     "sure:1|fail",
+    "risky:1 ;calendar once:2|wait:2000 so ;email<1> sure:3|ok",
+    "read:1|risky:2 ;calendar beat:900 once:3|sure:4 >>email once:5",
 ];
 
 const POLICIES: [OnBusy; 4] = [

@@ -1,7 +1,7 @@
 //! Three instances, one conversation, and everything that can go wrong, in every order that chance finds: crashes,
 //! pauses longer than a lease, tools that are slower than one, a store that fails before or after it has done
 //! something, repeated requests, messages at the same time under every policy, stops, listeners that come and go, and
-//! sweeps.
+//! sweeps. With an assistant of one agent, and of several that work at the same time.
 
 use super::chance::*;
 use super::world::*;
@@ -181,8 +181,18 @@ impl Play {
     }
 }
 
-fn play(clients: &[Client], acts: &[Act], faults: &BTreeMap<u64, Fault>, slow: u64) -> (World, History) {
-    let world = World::lasting();
+fn play(
+    clients: &[Client],
+    acts: &[Act],
+    faults: &BTreeMap<u64, Fault>,
+    slow: u64,
+    agents: bool,
+) -> (World, History) {
+    let world = if agents {
+        super::flow::lasting()
+    } else {
+        World::lasting()
+    };
     world.tools.duration.set(slow);
     let faults = faults.clone();
     world
@@ -281,14 +291,18 @@ fn assert_hears(ear: &Ear, log: &[Event]) {
         let heard = all.iter().find(|heard| heard.id == event.id);
         assert_eq!(heard.map(|heard| &heard.kind), Some(&event.kind), "{}", event.id);
     }
-    // What was heard and is not durable is text that was taken back, or the end of a try that failed.
+    // What was heard and is not durable is text that was taken back, how far agents were, or the end of a try that
+    // failed.
     for event in all
         .iter()
         .filter(|event| !log.iter().any(|durable| durable.id == event.id))
     {
         let passing = matches!(
             event.kind,
-            EventKind::TextDelta { .. } | EventKind::TurnResumed { .. } | EventKind::TurnFailed(_)
+            EventKind::TextDelta { .. }
+                | EventKind::AgentProgress(_)
+                | EventKind::TurnResumed { .. }
+                | EventKind::TurnFailed(_)
         );
         let named = |events: &[Event]| -> Vec<String> {
             events
@@ -342,8 +356,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4096, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_and_nothing_is_done_twice(clients in clients(), acts in acts(), faults in faults(), slow in slow()) {
-        let (world, history) = play(&clients, &acts, &faults, slow);
+    fn nothing_is_lost_and_nothing_is_done_twice(clients in clients(), acts in acts(), faults in faults(), slow in slow(), agents in any::<bool>()) {
+        let (world, history) = play(&clients, &acts, &faults, slow, agents);
         assert_well_formed(&world);
         world.assert_snapshot_is_replay("s1", "tasks");
 

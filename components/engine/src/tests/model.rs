@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// Does what the user's last message says: steps divided by `|`, each of words. `read:1`, `once:2`, `risky:3`
 /// and so on call tools, `risky:3x60000` with arguments of so many bytes; `long:1000` says so much; `wait:1000` takes so long before the first word and `beat:100` before every one; anything
-/// else is said. After the last step it says "done".
+/// else is said. After the last step it says "done". Asked by one of four prompts, see [`super::flow`].
 #[derive(Clone, Default)]
 pub(super) struct ScriptedModel {
     /// What the next calls give instead.
@@ -19,6 +19,8 @@ pub(super) struct ScriptedModel {
     pub clock: Rc<RefCell<Option<ManualClock>>>,
     /// Answers that were dropped before their end.
     pub broken_off: Rc<Cell<u32>>,
+    /// Whether replies end with notes.
+    pub notes: Rc<Cell<bool>>,
 }
 
 pub(super) struct ScriptedAnswer {
@@ -50,7 +52,8 @@ impl Model for ScriptedModel {
             .iter()
             .rposition(|message| message.role == Role::User)
             .unwrap();
-        let script = text(&request.messages[asked]);
+        let said = text(&request.messages[asked]);
+        let script = super::flow::script(&request, &said);
         let answered = request.messages[asked..]
             .iter()
             .filter(|message| message.role == Role::Tool)
@@ -63,6 +66,18 @@ impl Model for ScriptedModel {
             clock: self.clock.borrow().clone().unwrap(),
         };
         let mut calls = 0;
+        for (name, arguments) in super::flow::commands(&request, &said) {
+            let index = calls;
+            calls += 1;
+            answer.events.extend([
+                ModelEvent::ToolCallStarted {
+                    index,
+                    id: "same".into(),
+                    name,
+                },
+                ModelEvent::ToolCallArguments { index, arguments },
+            ]);
+        }
         for word in script
             .split('|')
             .nth(answered)
@@ -112,6 +127,11 @@ impl Model for ScriptedModel {
                         .events
                         .push_back(ModelEvent::Text(format!("{blank}{word}")));
                 }
+            }
+        }
+        if self.notes.get() && request.purpose == "update" {
+            for piece in ["\n\n[no", "tes]\nAnn is", " Ann Lee."] {
+                answer.events.push_back(ModelEvent::Text(piece.to_owned()));
             }
         }
         answer.events.push_back(ModelEvent::Finished {

@@ -69,7 +69,12 @@ impl World {
 
     /// Adds or replaces an assistant.
     pub(super) fn assistant(&self, name: &str, text: &str) {
-        let assistant = Assistant::parse(&format!("{name}.toml"), text).unwrap();
+        let mut assistant = Assistant::parse(&format!("{name}.toml"), text).unwrap();
+        for (key, file) in assistant.prompt_files() {
+            assistant
+                .set_prompt(&file, &file, &format!("It is {{{{date}}}}: {key}."))
+                .unwrap();
+        }
         self.assistants.borrow_mut().insert(name.to_owned(), assistant);
     }
 
