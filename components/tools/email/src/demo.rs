@@ -151,7 +151,7 @@ impl<S: Store> Demo<'_, S> {
     }
 
     /// Changes it, once.
-    async fn update(&self, change: impl Fn(&mut Opened) -> Result<Reply, Failure>) -> Result<Reply, Failure> {
+    async fn update(&self, change: &dyn Fn(&mut Opened) -> Result<Reply, Failure>) -> Result<Reply, Failure> {
         for _ in 0..TRIES {
             let (mut opened, before) = self.open().await?;
             if let Some(reply) = before {
@@ -306,9 +306,9 @@ impl<S: Store> Mailbox for Demo<'_, S> {
         &self,
         ids: &[String],
         change: &Change,
-        reply: impl Fn(&Changed) -> Reply,
+        reply: &dyn Fn(&Changed) -> Reply,
     ) -> Result<Reply, Failure> {
-        self.update(|opened| {
+        self.update(&|opened| {
             let mut changed = Changed::default();
             for id in ids {
                 let Some(mail) = opened.find(id) else {
@@ -337,13 +337,13 @@ impl<S: Store> Mailbox for Demo<'_, S> {
         .await
     }
 
-    async fn draft(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
-        self.update(|opened| Ok(reply(&opened.state.write(letter, label::DRAFT, self.now))))
+    async fn draft(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+        self.update(&|opened| Ok(reply(&opened.state.write(letter, label::DRAFT, self.now))))
             .await
     }
 
-    async fn discard(&self, draft: &str, reply: impl Fn(bool) -> Reply) -> Result<Reply, Failure> {
-        self.update(|opened| {
+    async fn discard(&self, draft: &str, reply: &dyn Fn(bool) -> Reply) -> Result<Reply, Failure> {
+        self.update(&|opened| {
             let is_draft = opened
                 .find(draft)
                 .is_some_and(|mail| mail.summary.has(label::DRAFT));
@@ -358,8 +358,8 @@ impl<S: Store> Mailbox for Demo<'_, S> {
         .await
     }
 
-    async fn send(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
-        self.update(|opened| Ok(reply(&opened.state.write(letter, label::SENT, self.now))))
+    async fn send(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+        self.update(&|opened| Ok(reply(&opened.state.write(letter, label::SENT, self.now))))
             .await
     }
 }

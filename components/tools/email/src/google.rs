@@ -350,7 +350,7 @@ impl<S: Store, N: Network> Mailbox for Google<'_, S, N> {
         &self,
         ids: &[String],
         change: &Change,
-        reply: impl Fn(&Changed) -> Reply,
+        reply: &dyn Fn(&Changed) -> Reply,
     ) -> Result<Reply, Failure> {
         if let Some(reply) = self.before().await? {
             return Ok(reply);
@@ -383,7 +383,7 @@ impl<S: Store, N: Network> Mailbox for Google<'_, S, N> {
         self.settle(reply(&changed)).await
     }
 
-    async fn draft(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+    async fn draft(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
         if let Some(reply) = self.before().await? {
             return Ok(reply);
         }
@@ -397,7 +397,7 @@ impl<S: Store, N: Network> Mailbox for Google<'_, S, N> {
         .await
     }
 
-    async fn discard(&self, draft: &str, reply: impl Fn(bool) -> Reply) -> Result<Reply, Failure> {
+    async fn discard(&self, draft: &str, reply: &dyn Fn(bool) -> Reply) -> Result<Reply, Failure> {
         if let Some(reply) = self.before().await? {
             return Ok(reply);
         }
@@ -410,7 +410,7 @@ impl<S: Store, N: Network> Mailbox for Google<'_, S, N> {
         self.settle(reply(was_there)).await
     }
 
-    async fn send(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+    async fn send(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
         if let Some(reply) = self.before().await? {
             return Ok(reply);
         }

@@ -160,7 +160,7 @@ impl<S: Store, N: Network> Mailbox for Either<'_, S, N> {
         &self,
         ids: &[String],
         change: &Change,
-        reply: impl Fn(&Changed) -> Reply,
+        reply: &dyn Fn(&Changed) -> Reply,
     ) -> Result<Reply, Failure> {
         match self {
             Either::Demo(demo) => demo.change(ids, change, reply).await,
@@ -168,21 +168,21 @@ impl<S: Store, N: Network> Mailbox for Either<'_, S, N> {
         }
     }
 
-    async fn draft(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+    async fn draft(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
         match self {
             Either::Demo(demo) => demo.draft(letter, reply).await,
             Either::Google(google) => google.draft(letter, reply).await,
         }
     }
 
-    async fn discard(&self, draft: &str, reply: impl Fn(bool) -> Reply) -> Result<Reply, Failure> {
+    async fn discard(&self, draft: &str, reply: &dyn Fn(bool) -> Reply) -> Result<Reply, Failure> {
         match self {
             Either::Demo(demo) => demo.discard(draft, reply).await,
             Either::Google(google) => google.discard(draft, reply).await,
         }
     }
 
-    async fn send(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure> {
+    async fn send(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure> {
         match self {
             Either::Demo(demo) => demo.send(letter, reply).await,
             Either::Google(google) => google.send(letter, reply).await,

@@ -2,7 +2,8 @@
 //! [`google`](crate::google).
 //!
 //! What changes something happens once per idempotency key. The reply is made by the caller from what changed, and is
-//! what a repeated call gets.
+//! what a repeated call gets. It is made through a pointer, so that there is the code of a change once and not for
+//! every tool.
 
 use anyturn_tool_sdk::{Failure, Reply};
 use serde::{Deserialize, Serialize};
@@ -134,17 +135,17 @@ pub trait Mailbox {
         &self,
         ids: &[String],
         change: &Change,
-        reply: impl Fn(&Changed) -> Reply,
+        reply: &dyn Fn(&Changed) -> Reply,
     ) -> Result<Reply, Failure>;
 
     /// Keeps a letter as a draft.
-    async fn draft(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure>;
+    async fn draft(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure>;
 
     /// Deletes a draft for good; `true` if there was one.
-    async fn discard(&self, draft: &str, reply: impl Fn(bool) -> Reply) -> Result<Reply, Failure>;
+    async fn discard(&self, draft: &str, reply: &dyn Fn(bool) -> Reply) -> Result<Reply, Failure>;
 
     /// Sends a letter.
-    async fn send(&self, letter: &Letter, reply: impl Fn(&Written) -> Reply) -> Result<Reply, Failure>;
+    async fn send(&self, letter: &Letter, reply: &dyn Fn(&Written) -> Reply) -> Result<Reply, Failure>;
 }
 
 /// What is said of an e-mail that is not there.

@@ -126,7 +126,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for ArchiveEmails {
         email
             .mailbox(call)
             .await?
-            .change(&ids, &Change::Archive, reply)
+            .change(&ids, &Change::Archive, &reply)
             .await
     }
 }
@@ -168,7 +168,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for UnarchiveEmails {
         email
             .mailbox(call)
             .await?
-            .change(&ids, &Change::Unarchive, reply)
+            .change(&ids, &Change::Unarchive, &reply)
             .await
     }
 }
@@ -200,7 +200,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for MarkEmailsRead {
         email
             .mailbox(call)
             .await?
-            .change(&ids, &Change::Read, reply)
+            .change(&ids, &Change::Read, &reply)
             .await
     }
 }
@@ -235,7 +235,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for MarkEmailsUnread {
         email
             .mailbox(call)
             .await?
-            .change(&ids, &Change::Unread, reply)
+            .change(&ids, &Change::Unread, &reply)
             .await
     }
 }
@@ -285,7 +285,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for LabelEmails {
             )
         };
         let change = Change::Label(label.clone());
-        email.mailbox(call).await?.change(&ids, &change, reply).await
+        email.mailbox(call).await?.change(&ids, &change, &reply).await
     }
 }
 
@@ -328,7 +328,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for UnlabelEmails {
             undone_by(reply, changed, "label_emails", Some(&label), "Label again")
         };
         let change = Change::Unlabel(label.clone());
-        email.mailbox(call).await?.change(&ids, &change, reply).await
+        email.mailbox(call).await?.change(&ids, &change, &reply).await
     }
 }
 

@@ -69,7 +69,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for TrashEmails {
         email
             .mailbox(call)
             .await?
-            .change(&ids, &Change::Trash, reply)
+            .change(&ids, &Change::Trash, &reply)
             .await
     }
 }
@@ -113,6 +113,6 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for UntrashEmails {
             let reply = reply.with_inverse("trash_emails", arguments, "Move to the trash again");
             reply.undone_without_asking()
         };
-        email.mailbox(call).await?.change(&ids, &change, reply).await
+        email.mailbox(call).await?.change(&ids, &change, &reply).await
     }
 }

@@ -155,7 +155,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for DraftEmail {
                 )
                 .undone_without_asking()
         };
-        email.mailbox(call).await?.draft(&letter, reply).await
+        email.mailbox(call).await?.draft(&letter, &reply).await
     }
 }
 
@@ -181,7 +181,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for DiscardDraft {
             };
             Reply::new(text).with_structured(&json!({ "id": id, "deleted": was_there }))
         };
-        email.mailbox(call).await?.discard(&id, reply).await
+        email.mailbox(call).await?.discard(&id, &reply).await
     }
 }
 
@@ -214,7 +214,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for SendEmail {
     async fn call(self, email: &Email<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let letter = Letter::new(&self.to, &self.cc, &self.bcc, &self.subject, &self.body)?;
         let reply = |written: &Written| sent("Sent", &letter, written);
-        email.mailbox(call).await?.send(&letter, reply).await
+        email.mailbox(call).await?.send(&letter, &reply).await
     }
 }
 
@@ -253,7 +253,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for ReplyToEmail {
         let owner = mailbox.owner().await?;
         let letter = Letter::answer(&mail, &owner, &self.body, self.all.unwrap_or(false))?;
         let reply = |written: &Written| sent("Sent", &letter, written);
-        mailbox.send(&letter, reply).await
+        mailbox.send(&letter, &reply).await
     }
 }
 
@@ -290,6 +290,6 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for ForwardEmail {
         let when = eyes(call).when(mail.summary.date);
         let letter = Letter::forwarded(&mail, &self.to, self.note.as_deref().unwrap_or_default(), &when)?;
         let reply = |written: &Written| sent("Forwarded", &letter, written);
-        mailbox.send(&letter, reply).await
+        mailbox.send(&letter, &reply).await
     }
 }
