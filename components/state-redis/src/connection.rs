@@ -122,9 +122,9 @@ impl Backend for SpinRedis {
     async fn evaluate(&self, call: &Invocation) -> Result<Vec<u8>, Error> {
         let connection = self.shared().await?;
         let result = match within(RESPONSE_TIMEOUT, self.run(&connection, call)).await {
-            Ok(Ok(mut reply)) => match (reply.pop(), reply.is_empty()) {
-                (Some(RedisResult::Binary(bytes)), true) => return Ok(bytes),
-                _ => Error::Corrupt("Redis did not answer one string to a script".to_owned()),
+            Ok(Ok(reply)) => match string(reply) {
+                Some(bytes) => return Ok(bytes),
+                None => Error::Corrupt("Redis did not answer strings to a script".to_owned()),
             },
             Ok(Err(error)) => self.verdict(error),
             Err(late) => late,
@@ -177,6 +177,24 @@ impl Waiter for BlockingWaiter<'_> {
             }
         }
     }
+}
+
+/// The string that a script answers, whole or in pieces.
+fn string(mut reply: Vec<RedisResult>) -> Option<Vec<u8>> {
+    if reply.len() <= 1 {
+        return match reply.pop() {
+            Some(RedisResult::Binary(bytes)) => Some(bytes),
+            _ => None,
+        };
+    }
+    let mut whole = Vec::new();
+    for piece in &reply {
+        match piece {
+            RedisResult::Binary(bytes) => whole.extend_from_slice(bytes),
+            _ => return None,
+        }
+    }
+    Some(whole)
 }
 
 fn arguments(script: &str, call: &Invocation) -> Vec<RedisParameter> {

@@ -93,6 +93,8 @@ macro_rules! __conformance_promises {
             documents::a_document_that_was_never_put_is_none
             documents::versions_start_at_1_and_grow_by_1_with_every_put
             documents::a_document_keeps_any_bytes
+            documents::a_document_is_the_same_whatever_its_size
+            documents::puts_of_one_commit_leave_the_last_value_whatever_their_sizes
             documents::put_if_absent_refuses_a_document_that_is_there
             documents::put_if_present_refuses_a_document_that_is_not_there
             documents::put_if_exactly_refuses_every_other_version

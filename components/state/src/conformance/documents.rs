@@ -37,6 +37,47 @@ pub(super) async fn a_document_keeps_any_bytes<F: Fixture>(trial: &Trial<'_, F>)
     }
 }
 
+pub(super) async fn a_document_is_the_same_whatever_its_size<F: Fixture>(trial: &Trial<'_, F>) {
+    let sizes = [0, 1023, 1024, 1025, 50_000, 1024, 1];
+    for (version, size) in (1..).zip(sizes) {
+        let value: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        let condition = if version == 1 {
+            Absent
+        } else {
+            Exactly(version - 1)
+        };
+        assert_eq!(
+            trial.write(vec![put("d", condition, &value)]).await,
+            [Written::Version(version)]
+        );
+        assert_eq!(
+            trial
+                .conflict(vec![put("d", Exactly(version + 1), b"other")])
+                .await,
+            (0, Actual::Version(version))
+        );
+        assert_eq!(trial.document("d").await, Some(Document { version, value }));
+    }
+}
+
+pub(super) async fn puts_of_one_commit_leave_the_last_value_whatever_their_sizes<F: Fixture>(
+    trial: &Trial<'_, F>,
+) {
+    let large = vec![b'l'; 5000];
+    let mut version = 0;
+    for (first, last) in [(&large[..], &b"small"[..]), (b"small", &large)] {
+        version += 2;
+        assert_eq!(
+            trial
+                .write(vec![put("d", Any, first), put("d", Exactly(version - 1), last)])
+                .await,
+            [Written::Version(version - 1), Written::Version(version)]
+        );
+        let value = last.to_vec();
+        assert_eq!(trial.document("d").await, Some(Document { version, value }));
+    }
+}
+
 pub(super) async fn put_if_absent_refuses_a_document_that_is_there<F: Fixture>(trial: &Trial<'_, F>) {
     assert_eq!(
         trial.write(vec![put("d", Absent, b"first")]).await,

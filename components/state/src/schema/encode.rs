@@ -7,6 +7,12 @@ use super::keys::Keys;
 use super::script::{self, Script};
 use crate::port::{ExpectedLength, ExpectedVersion, NewJob, Position, Query, Write};
 
+/// From how many bytes on a document is sent as it is stored, with room for its version.
+const LARGE: usize = 1024;
+
+/// What a document begins with, `1:<version>:`, before the script knows its version.
+const NO_VERSION: &[u8] = b"1:0000000000000000:";
+
 /// One call of a script.
 #[derive(Debug)]
 pub struct Invocation {
@@ -195,7 +201,12 @@ impl Invocation {
             } => {
                 self.keys.push(keys.document(&document));
                 let (how, version) = expected_version(expected);
-                self.push([Arg::Word("put"), how, version, Arg::ttl(ttl), Arg::Bytes(value)]);
+                let (put, value) = if value.len() < LARGE {
+                    ("put", value)
+                } else {
+                    ("put-large", [NO_VERSION, &value].concat())
+                };
+                self.push([Arg::Word(put), how, version, Arg::ttl(ttl), Arg::Bytes(value)]);
             }
             Write::Delete { document, expected } => {
                 self.keys.push(keys.document(&document));

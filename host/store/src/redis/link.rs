@@ -157,7 +157,7 @@ impl Link {
         }
     }
 
-    /// Waits for the connection, runs a script and returns its one string, all within the time-out.
+    /// Waits for the connection, runs a script and returns the string that it answers, all within the time-out.
     pub(super) async fn evaluate(&self, call: &Invocation) -> Result<Vec<u8>, Error> {
         let deadline = Instant::now() + self.timeout;
         let ready = self.wait(deadline).await?;
@@ -299,12 +299,29 @@ impl Failure {
     }
 }
 
-/// The one string that a script answers.
+/// The one string that a script answers, or the pieces of one.
 pub(super) fn string(reply: Value) -> Result<Vec<u8>, Error> {
-    match reply {
-        Value::BulkString(bytes) => Ok(bytes),
-        other => Err(Error::Corrupt(format!("Redis answered {other:?} to a script"))),
+    let pieces = match reply {
+        Value::BulkString(bytes) => return Ok(bytes),
+        Value::Array(pieces) => pieces,
+        other => return Err(no_answer(&other)),
+    };
+    let size = pieces.iter().map(|piece| match piece {
+        Value::BulkString(bytes) => bytes.len(),
+        _ => 0,
+    });
+    let mut whole = Vec::with_capacity(size.sum());
+    for piece in &pieces {
+        match piece {
+            Value::BulkString(bytes) => whole.extend_from_slice(bytes),
+            other => return Err(no_answer(other)),
+        }
     }
+    Ok(whole)
+}
+
+fn no_answer(reply: &Value) -> Error {
+    Error::Corrupt(format!("Redis answered {reply:?} to a script"))
 }
 
 fn is_unknown_script(error: &RedisError) -> bool {

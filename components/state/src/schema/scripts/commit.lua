@@ -107,7 +107,7 @@ for write = 0, tonumber(args[a]) - 1 do
     out[n] = format('l%d ', length)
     k, a = k + 2, a + 5 + count
 
-  elseif op == 'put' then
+  elseif op == 'put' or op == 'put-large' then
     local how, expected, ttl = args[a + 2], tonumber(args[a + 3]), args[a + 4]
     local it = document_at(key)
     if not it then
@@ -118,7 +118,7 @@ for write = 0, tonumber(args[a]) - 1 do
       return format('!%d v%d ', write, version)
     end
     version = version + 1
-    it.version, it.value = version, args[a + 5]
+    it.version, it.value, it.large = version, args[a + 5], op == 'put-large'
     if ttl ~= '' then
       it.ttl = ttl
     end
@@ -276,13 +276,20 @@ for i = 1, t do
 
   elseif kind == 'd' then
     if it.value then
-      local value = format('1:%d:', it.version) .. it.value
+      local value = it.value
+      if not it.large then
+        value = format('1:%d:', it.version) .. value
+      end
       if it.ttl then
         call('SET', key, value, 'PX', it.ttl)
       elseif it.existed and not it.deleted then
         call('SET', key, value, 'KEEPTTL')
       else
         call('SET', key, value)
+      end
+      if it.large then
+        -- It came with a version of 16 zeros.
+        call('SETRANGE', key, 2, format('%016d', it.version))
       end
     elseif it.existed and it.deleted then
       call('DEL', key)

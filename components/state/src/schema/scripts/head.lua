@@ -1,8 +1,11 @@
 -- The beginning of every script on a scope.
 --
 -- KEYS and ARGV are consumed from left to right; `k` and `a` are the last ones consumed. The reply is one
--- string: a status byte and then fields, each a tag with integers, every one of them followed by a space, and
--- after a length that many raw bytes. It is decoded in reply.rs.
+-- string, or the pieces of one: a status byte and then fields, each a tag with integers, every one of them followed
+-- by a space, and after a length that many raw bytes. It is decoded in reply.rs.
+--
+-- Lua hashes every byte of every string that it makes, so what is large is made into none but those that come in and
+-- go out.
 --
 --   '+'  done; the results follow
 --   '!'  a condition did not hold: the write's position and what is the case; nothing was changed
@@ -16,6 +19,9 @@ local call, format, match, tonumber = redis.call, string.format, string.match, t
 local keys, args = KEYS, ARGV
 local k, a = 0, 0
 local out, n = { '+' }, 1
+-- From how many bytes on something is large, and whether something of the reply is.
+local LARGE = 1024
+local large = false
 
 -- Milliseconds since the Unix epoch by the server's clock, which is the only one that decides: callers' clocks
 -- differ. It stands still during a script.

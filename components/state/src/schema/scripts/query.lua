@@ -12,6 +12,7 @@ for _ = 1, tonumber(args[a]) do
       out[n + 1] = format('D%d ', #raw)
       out[n + 2] = raw
       n = n + 2
+      large = large or #raw >= LARGE
     else
       n = n + 1
       out[n] = 'D-1 '
@@ -44,6 +45,7 @@ for _ = 1, tonumber(args[a]) do
       out[n + 1] = format('%d ', #fields[2])
       out[n + 2] = fields[2]
       n = n + 2
+      large = large or #fields[2] >= LARGE
     end
     k, a = k + 2, a + 4
 
@@ -102,4 +104,7 @@ for _ = 1, tonumber(args[a]) do
   end
 end
 
+if large then
+  return out
+end
 return table.concat(out)
