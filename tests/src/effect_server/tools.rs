@@ -40,11 +40,11 @@ impl Server for Tools<'_> {
     async fn call(&self, call: Call<'_>) -> Result<CallResult, RpcError> {
         let (class, arguments) = read(&call)?;
         let label = &arguments.label;
-        tokio::time::sleep(Duration::from_millis(arguments.before)).await;
+        pause(arguments.before).await;
         self.0.pass(label, Moment::BeforeEffect).await;
         let outcome = self.take_effect(class, &call, label)?;
         self.0.pass(label, Moment::AfterEffect).await;
-        tokio::time::sleep(Duration::from_millis(arguments.after)).await;
+        pause(arguments.after).await;
         Ok(CallResult::from_text(outcome))
     }
 
@@ -94,6 +94,13 @@ impl Tools<'_> {
             at,
         });
         Ok(outcome)
+    }
+}
+
+/// Waits. Even no time at all would last until the timer's next tick, up to a millisecond later.
+async fn pause(milliseconds: u64) {
+    if milliseconds > 0 {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
 }
 

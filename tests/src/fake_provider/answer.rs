@@ -228,7 +228,10 @@ impl Answer {
         if let Some(stopped) = &self.stopped {
             stopped.released().await;
         }
-        sleep(self.delay).await;
+        // Even no time at all would last until the timer's next tick, up to a millisecond later.
+        if !self.delay.is_zero() {
+            sleep(self.delay).await;
+        }
         let (status, content_type, whole) = match &self.say {
             Say::Nothing => return std::future::pending().await,
             Say::Raw {
