@@ -31,8 +31,10 @@ pub fn components(more: &[&str]) -> Result<()> {
 
 /// The arguments by which cargo builds a component as small as it gets: what its package uses and nothing else, so
 /// that no package brings features of libraries to another; only the component, since nothing is optimized across
-/// crates where a library for Rust comes out too (tests want one); and addresses in as few bytes as they take.
-pub fn component(package: &str) -> [&str; 11] {
+/// crates where a library for Rust comes out too (tests want one); addresses in as few bytes as they take; and functions
+/// that are copied into their callers only where that hardly adds to these, which the optimizer's own idea of `s` is
+/// far from.
+pub fn component(package: &str) -> [&str; 12] {
     [
         "rustc",
         "--profile",
@@ -45,6 +47,7 @@ pub fn component(package: &str) -> [&str; 11] {
         package,
         "--",
         "-Clink-arg=--compress-relocations",
+        "-Cllvm-args=-inline-threshold=10",
     ]
 }
 
