@@ -1,7 +1,9 @@
 //! The component: [`crate::platform::Platform`] over WASI and Spin, and nothing else.
 #![allow(unsafe_code, reason = "the export that the macro generates")]
 
+mod files;
 mod model;
+mod variables;
 mod watch;
 mod wire;
 mod world;

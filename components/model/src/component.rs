@@ -7,7 +7,7 @@ use futures::{
     FutureExt,
     future::{Either, select},
 };
-use spin_sdk::{variables, wasip3, wit_bindgen::StreamResult, wit_bindgen::StreamWriter};
+use spin_sdk::{wasip3, wit_bindgen::StreamResult, wit_bindgen::StreamWriter};
 
 use crate::{
     Answer,
@@ -22,6 +22,26 @@ use crate::{
 /// The component model tells a writer that its reader is gone only through a write, so a silent provider's
 /// connection is closed this late at worst.
 const PROBE: Duration = Duration::from_millis(100);
+
+/// Spin's interface is asynchronous for the sake of providers that are far away. Variables are nearly always at hand,
+/// and every call reads several: reading one that may wait costs more than to hold the instance until it is there.
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unused_qualifications,
+    clippy::all,
+    clippy::restriction
+)]
+mod variables {
+    spin_sdk::wit_bindgen::generate!({
+        path: "../../host/wit/spin-variables",
+        world: "imports",
+        runtime_path: "::spin_sdk::wit_bindgen::rt",
+        async: false,
+    });
+
+    pub use spin::variables::variables::get;
+}
 
 struct Component;
 
@@ -46,7 +66,7 @@ impl Guest for Component {
 
 /// A component variable; one that the manifest does not have is empty.
 async fn variable(name: &'static str) -> String {
-    variables::get(name).await.unwrap_or_default()
+    variables::get(name).unwrap_or_default()
 }
 
 /// Hands an answer over until it ends or nobody reads it any more; dropping it closes the connection.

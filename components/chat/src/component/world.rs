@@ -1,18 +1,16 @@
 //! The world around a request, over WASI 0.3 and Spin's variables.
 
 use std::future::Future;
-use std::io::ErrorKind;
 
 use anyturn_engine::port::Environment;
 use anyturn_engine::watch::{Attribute, Span};
 use anyturn_state::component::Imported;
 use bytes::Bytes;
-use spin_sdk::variables;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 use spin_sdk::wasip3::random::random;
 
-use super::{model, watch, wire};
+use super::{files, model, variables, watch, wire};
 use crate::platform::{ModelDescription, Platform, SendError};
 use crate::timezone;
 
@@ -43,31 +41,15 @@ impl Platform for World {
     }
 
     async fn variable(&self, name: &'static str) -> Result<String, String> {
-        match variables::get(name).await {
-            Ok(value) => Ok(value),
-            // A manifest need not have every variable.
-            Err(variables::Error::Undefined(_)) => Ok(String::new()),
-            Err(error) => Err(error.to_string()),
-        }
+        variables::read(name)
     }
 
     fn read_file(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
-        match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        files::read(path)
     }
 
     fn list_files(&self, folder: &str) -> std::io::Result<Vec<String>> {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect()
+        files::list(folder)
     }
 
     async fn send(
