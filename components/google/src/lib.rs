@@ -9,6 +9,7 @@
 //!   [`Error`].
 //! - [`Request`]: a request as the APIs want it; [`Client::pages`] follows `nextPageToken`.
 //! - [`gmail`]: the mailbox.
+//! - [`calendar`]: events, and when people are busy; [`people`]: contacts.
 //! - [`batch`]: many small requests in one, with a result for each; only the parts that failed are tried again.
 //!
 //! What the APIs mean is left to the modules named after them and to the tools.
@@ -16,11 +17,13 @@
 mod accounts;
 mod backoff;
 pub mod batch;
+pub mod calendar;
 mod client;
 mod error;
 pub mod gmail;
 pub mod network;
 mod pages;
+pub mod people;
 mod request;
 mod secret;
 

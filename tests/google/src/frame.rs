@@ -160,6 +160,12 @@ impl State {
         let Some(account) = request.account.clone() else {
             return Answer::unauthenticated();
         };
+        if let Some(answer) = self.calendars.answer(request) {
+            return answer;
+        }
+        if let Some(answer) = self.people.answer(request) {
+            return answer;
+        }
         if path.starts_with("/batch/") {
             return batch::answer(request, |part| self.answer(part));
         }

@@ -5,6 +5,7 @@
 //!
 //! - [`answer`]: answers, and errors in Google's form.
 //! - [`batch`]: `multipart/mixed`, whose parts are answered as if they had come alone.
+//! - [`calendar`]: events and free/busy. [`people`]: contacts.
 //! - [`faults`]: quotas, failures and lost answers, on demand.
 //! - [`gmail`]: what lies in mailboxes, and what can be done with it.
 //! - [`oauth`]: signing in, consent, tokens, and taking permissions back.
@@ -26,10 +27,12 @@
 
 pub mod answer;
 pub mod batch;
+pub mod calendar;
 pub mod faults;
 mod frame;
 pub mod gmail;
 pub mod oauth;
+pub mod people;
 pub mod tokens;
 
 use std::net::SocketAddr;
@@ -62,6 +65,8 @@ pub(crate) struct State {
     pub(crate) gmail: gmail::Gmail,
     pub(crate) oauth: OAuth,
     pub(crate) requests: Vec<Request>,
+    pub(crate) calendars: calendar::Calendars,
+    pub(crate) people: people::People,
 }
 
 impl FakeGoogle {
