@@ -142,6 +142,11 @@ impl<S: Store> Diary for Demo<'_, S> {
         Ok((own, theirs.collect()))
     }
 
+    async fn intended(&self) -> Result<Option<Event>, Trouble> {
+        // An effect and its outcome are one commit, so there is nothing between them.
+        Ok(None)
+    }
+
     async fn create(&self, draft: &Draft, told: Told<'_>) -> Result<Reply, Trouble> {
         check_length(&draft.span, self.clock)?;
         let mut queries = vec![Query::Counter(EVENTS.to_owned())];

@@ -51,6 +51,10 @@ pub trait Diary {
     /// When the user is busy, and when each of these is.
     async fn busy(&self, between: Stretch, people: &[String]) -> Result<(Vec<Stretch>, Vec<Busy>), Trouble>;
 
+    /// The event, as it was, that an earlier try of this very call was about to change. What names it may not fit any
+    /// more, or fit another one, because of that try.
+    async fn intended(&self) -> Result<Option<Event>, Trouble>;
+
     /// Makes an event, and tells those who are invited. `told` gets the event twice.
     async fn create(&self, draft: &Draft, told: Told<'_>) -> Result<Reply, Trouble>;
 
@@ -96,6 +100,9 @@ pub enum Trouble {
     /// The key stands for another call, or the call came too late.
     #[error(transparent)]
     Once(OnceError),
+    /// The calendar's server refuses, or cannot be reached.
+    #[error(transparent)]
+    Refused(Failure),
     /// The store failed.
     #[error(transparent)]
     State(#[from] StateError),
@@ -115,6 +122,7 @@ impl From<Trouble> for Failure {
         match trouble {
             Trouble::State(error) => error.into(),
             Trouble::Once(error) => error.into(),
+            Trouble::Refused(failure) => failure,
             other => Failure::rejected(other.to_string()),
         }
     }

@@ -22,6 +22,9 @@ pub enum Trouble {
     /// There is no such contact.
     #[error("There is no contact with the id {0}; search_contacts tells the ids.")]
     NoSuchContact(String),
+    /// The address book's server refuses, or cannot be reached.
+    #[error(transparent)]
+    Refused(Failure),
     /// The store failed.
     #[error(transparent)]
     State(#[from] StateError),
@@ -31,6 +34,7 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Failure {
         match trouble {
             Trouble::State(error) => error.into(),
+            Trouble::Refused(failure) => failure,
             other @ Trouble::NoSuchContact(_) => Failure::rejected(other.to_string()),
         }
     }

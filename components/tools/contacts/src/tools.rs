@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyturn_days as days;
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Tool};
 use jiff::civil::Date;
@@ -52,7 +53,7 @@ struct One<'a> {
     contact: &'a Contact,
 }
 
-impl<S: Store> Tool<Contacts<S>> for SearchContacts {
+impl<S: Store, N: Network> Tool<Contacts<S, N>> for SearchContacts {
     const NAME: &'static str = "search_contacts";
     const TITLE: &'static str = "Search contacts";
     const EFFECT: Effect = Effect::READ;
@@ -67,7 +68,7 @@ impl<S: Store> Tool<Contacts<S>> for SearchContacts {
         Example("do I have a contact called Elena?", r#"{"query":"Elena"}"#),
     ];
 
-    async fn call(self, contacts: &Contacts<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, contacts: &Contacts<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let typed = typed("query", &self.query)?;
         let limit = self.limit.unwrap_or(SHOWN);
         if !(1..=MAX_SHOWN).contains(&limit) {
@@ -95,7 +96,7 @@ impl<S: Store> Tool<Contacts<S>> for SearchContacts {
     }
 }
 
-impl<S: Store> Tool<Contacts<S>> for ReadContact {
+impl<S: Store, N: Network> Tool<Contacts<S, N>> for ReadContact {
     const NAME: &'static str = "read_contact";
     const TITLE: &'static str = "Read a contact";
     const EFFECT: Effect = Effect::READ;
@@ -112,10 +113,10 @@ impl<S: Store> Tool<Contacts<S>> for ReadContact {
         Example("open the contact Tom Okafor", r#"{"contact":"Tom Okafor"}"#),
     ];
 
-    async fn call(self, contacts: &Contacts<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, contacts: &Contacts<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let typed = typed("contact", &self.contact)?;
         let today = contacts.today(call);
-        let contact = match contacts.book(call)?.contact(typed).await {
+        let contact = match contacts.book(call).await?.contact(typed).await {
             Ok(contact) => contact.bounded(),
             // It may be a name.
             Err(Trouble::NoSuchContact(_)) => one(typed, contacts.find(call, typed).await?, today)?,
@@ -125,10 +126,10 @@ impl<S: Store> Tool<Contacts<S>> for ReadContact {
     }
 }
 
-impl<S: Store> Contacts<S> {
+impl<S: Store, N: Network> Contacts<S, N> {
     /// The contacts that what was typed fits, the most likely first.
     async fn find(&self, call: &Call<'_>, typed: &str) -> Result<Vec<Contact>, Failure> {
-        let found = self.book(call)?.search(typed).await?;
+        let found = self.book(call).await?.search(typed).await?;
         Ok(ranked(typed, found.into_iter().map(Contact::bounded)))
     }
 }

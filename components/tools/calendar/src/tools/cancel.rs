@@ -1,5 +1,6 @@
 //! Cancels events, and brings them back.
 
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Risk, Tool};
 use schemars::JsonSchema;
@@ -10,7 +11,7 @@ use super::show::{One, Shown, quoted};
 use super::{day, given};
 use crate::diary::Diary as _;
 use crate::event::Event;
-use crate::{Calendars, reference};
+use crate::{Calendars, Meant};
 
 /// Cancels an event that the user organizes. Everybody who is invited is told so by mail; say that before, and whom it
 /// concerns. Of an event that recurs, only this one time is cancelled.
@@ -34,7 +35,7 @@ pub struct RestoreEvent {
     event: String,
 }
 
-impl<S: Store> Tool<Calendars<S>> for CancelEvent {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for CancelEvent {
     const NAME: &'static str = "cancel_event";
     const TITLE: &'static str = "Cancel an event and tell its guests";
     const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive().reversible();
@@ -53,13 +54,13 @@ impl<S: Store> Tool<Calendars<S>> for CancelEvent {
         Example("delete the event writing", r#"{"event":"writing"}"#),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let on = day("day", self.day.as_deref(), &clock)?;
-        let event = match reference::find(&diary, &self.event, on, &clock).await {
-            Ok(event) => event,
-            Err(trouble) => return calendars.again(call, trouble).await,
+        let event = match calendars.meant(call, &diary, &self.event, on, &clock).await? {
+            Meant::Event(event) => event,
+            Meant::Done(reply) => return Ok(reply),
         };
         let told = |_: &Event, event: &Event| {
             let title = quoted(&event.title);
@@ -89,16 +90,16 @@ impl<S: Store> Tool<Calendars<S>> for CancelEvent {
     }
 }
 
-impl<S: Store> Tool<Calendars<S>> for RestoreEvent {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for RestoreEvent {
     const NAME: &'static str = "restore_event";
     const TITLE: &'static str = "Bring a cancelled event back and invite its guests again";
     const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive().reversible();
     const OPEN_WORLD: bool = true;
     const RISK: Risk = Risk::Medium;
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let told = |before: &Event, after: &Event| {
             let title = quoted(&after.title);
             let structured = One {

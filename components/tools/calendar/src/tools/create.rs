@@ -1,5 +1,6 @@
 //! Makes events: for the user alone, which is undone without a trace, or with people who are invited.
 
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Tool};
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -58,7 +59,7 @@ pub(super) fn addresses(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-impl<S: Store> Tool<Calendars<S>> for CreateEvent {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for CreateEvent {
     const NAME: &'static str = "create_event";
     const TITLE: &'static str = "Create an event and invite its attendees";
     const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().reversible();
@@ -97,9 +98,9 @@ impl<S: Store> Tool<Calendars<S>> for CreateEvent {
         ),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let mut guests = people::addressed("attendees", &self.attendees)?;
         if !guests.is_empty() {
             let owner = diary.owner().await?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Tool};
 use jiff::SignedDuration;
@@ -61,7 +62,7 @@ struct Proposed<'a> {
     slots: Vec<Slot>,
 }
 
-impl<S: Store> Tool<Calendars<S>> for FindFreeTime {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for FindFreeTime {
     const NAME: &'static str = "find_free_time";
     const TITLE: &'static str = "Find free time";
     const EFFECT: Effect = Effect::READ;
@@ -90,9 +91,9 @@ impl<S: Store> Tool<Calendars<S>> for FindFreeTime {
         Example("find a free slot for 30 minutes", r#"{"duration_minutes":30}"#),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let length = minutes("duration_minutes", self.duration_minutes.unwrap_or(LENGTH))?;
         let limit = self.limit.unwrap_or(PROPOSED);
         if !(1..=MAX_PROPOSED).contains(&limit) {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyturn_days as days;
+use anyturn_google::Network;
 use anyturn_people::name;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Tool};
@@ -61,7 +62,7 @@ struct Listed<'a> {
     more: bool,
 }
 
-impl<S: Store> Tool<Calendars<S>> for ListEvents {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for ListEvents {
     const NAME: &'static str = "list_events";
     const TITLE: &'static str = "List events";
     const EFFECT: Effect = Effect::READ;
@@ -79,9 +80,9 @@ impl<S: Store> Tool<Calendars<S>> for ListEvents {
         Example("find events about the budget", r#"{"text":"the budget"}"#),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let limit = self.limit.unwrap_or(SHOWN);
         if !(1..=MAX_SHOWN).contains(&limit) {
             return Err(wrong("limit", &format!("must be from 1 to {MAX_SHOWN}.")));

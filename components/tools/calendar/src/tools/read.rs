@@ -1,5 +1,6 @@
 //! Reads one event.
 
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Tool};
 use schemars::JsonSchema;
@@ -20,7 +21,7 @@ pub struct ReadEvent {
     day: Option<String>,
 }
 
-impl<S: Store> Tool<Calendars<S>> for ReadEvent {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for ReadEvent {
     const NAME: &'static str = "read_event";
     const TITLE: &'static str = "Read an event";
     const EFFECT: Effect = Effect::READ;
@@ -38,9 +39,9 @@ impl<S: Store> Tool<Calendars<S>> for ReadEvent {
         ),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let day = day("day", self.day.as_deref(), &clock)?;
         let event = reference::find(&diary, &self.event, day, &clock).await?;
         let mut text = format!("{}: {}.", clock.told(&event.span), told(&event));

@@ -1,5 +1,6 @@
 //! Changes events.
 
+use anyturn_google::Network;
 use anyturn_state::Store;
 use anyturn_tool_sdk::{Call, Effect, Example, Failure, Reply, Risk, Tool};
 use jiff::SignedDuration;
@@ -13,7 +14,7 @@ use super::{day, given, minutes, wrong};
 use crate::diary::Diary as _;
 use crate::event::{Event, MAX_DESCRIPTION, MAX_LOCATION, Patch, Span, line, lines};
 use crate::moment::Clock;
-use crate::{Calendars, people, reference};
+use crate::{Calendars, Meant, people};
 
 /// Changes an event that the user organizes: its title, time, place, description or guests. What is left out stays.
 /// Everybody who is invited is told of the change by mail. Of an event that recurs, only this one time changes.
@@ -52,7 +53,7 @@ pub struct UpdateEvent {
     remove_attendees: Vec<String>,
 }
 
-impl<S: Store> Tool<Calendars<S>> for UpdateEvent {
+impl<S: Store, N: Network> Tool<Calendars<S, N>> for UpdateEvent {
     const NAME: &'static str = "update_event";
     const TITLE: &'static str = "Change an event and tell its guests";
     const EFFECT: Effect = Effect::IDEMPOTENT.verifiable().destructive().reversible();
@@ -81,13 +82,13 @@ impl<S: Store> Tool<Calendars<S>> for UpdateEvent {
         ),
     ];
 
-    async fn call(self, calendars: &Calendars<S>, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn call(self, calendars: &Calendars<S, N>, call: &Call<'_>) -> Result<Reply, Failure> {
         let clock = calendars.clock(call);
-        let diary = calendars.diary(call, &clock)?;
+        let diary = calendars.diary(call, &clock).await?;
         let on = day("day", self.day.as_deref(), &clock)?;
-        let event = match reference::find(&diary, &self.event, on, &clock).await {
-            Ok(event) => event,
-            Err(trouble) => return calendars.again(call, trouble).await,
+        let event = match calendars.meant(call, &diary, &self.event, on, &clock).await? {
+            Meant::Event(event) => event,
+            Meant::Done(reply) => return Ok(reply),
         };
         let patch = self.patch(&event, &clock)?;
         if patch == Patch::default() {

@@ -1,4 +1,7 @@
 //! A calendar server over a store in memory, and people who use it. It is Friday, 20 November 2026, 11:00 in Berlin.
+//!
+//! [`Server::new`] serves demo calendars. [`Server::google`] serves the calendars of a fake Google, at which Ann and others
+//! have accounts.
 
 #![allow(dead_code, reason = "every test file uses a part")]
 #![allow(
@@ -10,14 +13,18 @@
 
 use std::cell::Cell;
 
-use anyturn_calendar::Calendars;
+use std::time::Duration;
+
+use anyturn_calendar::{Addresses, Calendars};
+use anyturn_google::network::native::Native;
+use anyturn_google_fake::FakeGoogle;
 use anyturn_state::memory::MemoryStore;
 use anyturn_tool_sdk::serve;
 use bytes::Bytes;
-use futures::executor::block_on;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 /// 2026-11-20T10:00:00Z.
 pub const START: u64 = 1_795_168_800_000;
@@ -28,8 +35,19 @@ thread_local! {
 
 pub struct Server {
     pub store: MemoryStore,
-    calendars: Calendars<MemoryStore>,
+    calendars: Calendars<MemoryStore, Native>,
     timezone: Cell<&'static str>,
+    runtime: Runtime,
+    google: Option<FakeGoogle>,
+}
+
+/// Ann's account.
+pub const ANN: &str = "alex.kim@northwind.example";
+
+/// What both kinds of calendars promise.
+pub fn both(test: impl Fn(&Server)) {
+    test(&Server::new());
+    test(&Server::google());
 }
 
 /// A tool's result.
@@ -72,23 +90,60 @@ impl Said {
 
 impl Server {
     pub fn new() -> Server {
+        Server::over(false)
+    }
+
+    /// Ann has a Google account, and others have accounts, too; Bob has not connected any.
+    pub fn google() -> Server {
+        let server = Server::over(true);
+        server.at_google().connect("ann", ANN);
+        server
+    }
+
+    fn over(google: bool) -> Server {
         NOW.with(|now| now.set(START));
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let google = google.then(|| runtime.block_on(FakeGoogle::start()).unwrap());
         let store = MemoryStore::new();
-        let calendars = Calendars::new(store.clone()).with_clock(|| NOW.with(Cell::get));
+        let network = Native::at(Duration::from_millis(START));
+        let mut calendars = Calendars::new(store.clone(), network).with_clock(|| NOW.with(Cell::get));
+        if let Some(google) = &google {
+            calendars = calendars.with_google(Addresses {
+                calendar: google.url(),
+                accounts: google.accounts_url(),
+            });
+        }
         Server {
             store,
             calendars,
             timezone: Cell::new("Europe/Berlin"),
+            runtime,
+            google,
         }
+    }
+
+    /// The fake Google.
+    pub fn at_google(&self) -> &FakeGoogle {
+        self.google.as_ref().unwrap()
+    }
+
+    /// Runs something to its end.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// It is another time, for users somewhere else.
     pub fn at(now: &str, timezone: &'static str) -> Server {
         let server = Server::new();
+        server.set(now, timezone);
+        server
+    }
+
+    /// It is another time, and users are somewhere else.
+    pub fn set(&self, now: &str, timezone: &'static str) {
         let now: jiff::Timestamp = now.parse().unwrap();
         NOW.with(|own| own.set(u64::try_from(now.as_millisecond()).unwrap()));
-        server.timezone.set(timezone);
-        server
+        self.timezone.set(timezone);
     }
 
     /// Users are somewhere else from now on.
@@ -98,7 +153,7 @@ impl Server {
 
     /// Calls a tool with an idempotency key, or without one when it is empty.
     pub fn call(&self, user: &str, key: &str, tool: &str, arguments: Value) -> Said {
-        block_on(self.call_async(user, key, tool, arguments))
+        self.run(self.call_async(user, key, tool, arguments))
     }
 
     /// [`Server::call`], for calls at the same time.

@@ -10,14 +10,18 @@
 
 use std::cell::Cell;
 
-use anyturn_contacts::Contacts;
+use std::time::Duration;
+
+use anyturn_contacts::{Addresses, Contacts};
+use anyturn_google::network::native::Native;
+use anyturn_google_fake::FakeGoogle;
 use anyturn_state::memory::MemoryStore;
 use anyturn_tool_sdk::serve;
 use bytes::Bytes;
-use futures::executor::block_on;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 /// 2026-11-20T10:00:00Z.
 pub const START: u64 = 1_795_168_800_000;
@@ -28,8 +32,13 @@ thread_local! {
 
 pub struct Server {
     pub store: MemoryStore,
-    contacts: Contacts<MemoryStore>,
+    contacts: Contacts<MemoryStore, Native>,
+    runtime: Runtime,
+    google: Option<FakeGoogle>,
 }
+
+/// Ann's account.
+pub const ANN: &str = "alex.kim@northwind.example";
 
 /// A tool's result.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,15 +61,47 @@ impl Said {
 
 impl Server {
     pub fn new() -> Server {
+        Server::over(false)
+    }
+
+    /// Ann has a Google account; Bob has not connected any.
+    pub fn google() -> Server {
+        let server = Server::over(true);
+        server.at_google().connect("ann", ANN);
+        server
+    }
+
+    fn over(google: bool) -> Server {
         NOW.with(|now| now.set(START));
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let google = google.then(|| runtime.block_on(FakeGoogle::start()).unwrap());
         let store = MemoryStore::new();
-        let contacts = Contacts::new(store.clone()).with_clock(|| NOW.with(Cell::get));
-        Server { store, contacts }
+        let network = Native::at(Duration::from_millis(START));
+        let mut contacts = Contacts::new(store.clone(), network).with_clock(|| NOW.with(Cell::get));
+        if let Some(google) = &google {
+            contacts = contacts.with_google(Addresses {
+                people: google.url(),
+                accounts: google.accounts_url(),
+            });
+        }
+        Server {
+            store,
+            contacts,
+            runtime,
+            google,
+        }
+    }
+
+    /// The fake Google.
+    pub fn at_google(&self) -> &FakeGoogle {
+        self.google.as_ref().unwrap()
     }
 
     /// Calls a tool.
     pub fn call(&self, user: &str, tool: &str, arguments: Value) -> Said {
-        let body = block_on(self.call_with(user, json!({}), tool, arguments));
+        let body = self
+            .runtime
+            .block_on(self.call_with(user, json!({}), tool, arguments));
         let result = &body["result"];
         Said {
             text: result["content"][0]["text"]
