@@ -19,12 +19,17 @@ impl Application {
             std::fs::copy(&from, &to).unwrap_or_else(|error| panic!("{} is copied: {error}", from.display()))
         };
         copy(root.join("spin.toml"), folder.path().join("spin.toml"));
-        let assistants = folder.path().join("assistants");
-        std::fs::create_dir(&assistants).unwrap_or_else(|error| panic!("a folder for assistants: {error}"));
-        let entries = std::fs::read_dir(root.join("assistants"))
-            .unwrap_or_else(|error| panic!("the assistants are listed: {error}"));
-        for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
-            copy(entry.path(), assistants.join(entry.file_name()));
+        let folders = [root.join("assistants"), root.join("assistants/inbox")];
+        for assistants in &folders {
+            let to = folder
+                .path()
+                .join(assistants.strip_prefix(&root).unwrap_or(assistants));
+            std::fs::create_dir(&to).unwrap_or_else(|error| panic!("a folder for assistants: {error}"));
+            let entries = std::fs::read_dir(assistants)
+                .unwrap_or_else(|error| panic!("the assistants are listed: {error}"));
+            for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
+                copy(entry.path(), to.join(entry.file_name()));
+            }
         }
         // The components that were built along with the binary under test.
         let target = crate::host::target();

@@ -214,7 +214,8 @@ fn update(report: &str, agents: &[Tool]) -> Answer {
     if commands.is_empty() {
         return Answer::say(reply::help(agents, &[]));
     }
-    for (answer, (title, command)) in answers.iter_mut().zip(&commands) {
+    let mut settled = Vec::new();
+    for (number, (answer, (title, command))) in answers.iter_mut().zip(&commands).enumerate() {
         let Some(question) = answer.trim().strip_prefix(NEED).map(str::to_owned) else {
             continue;
         };
@@ -225,6 +226,12 @@ fn update(report: &str, agents: &[Tool]) -> Answer {
             .find(|agent| agent.description.starts_with(&format!("{title}: ")));
         let known = best(&words, agents, CERTAIN / 4.0).and_then(|agent| agents.get(agent));
         let again = commands.iter().any(|(_, command)| *command == question);
+        // Once the command was given again, the answer to its question is of no more interest.
+        let given = commands
+            .iter()
+            .skip(number + 1)
+            .any(|(_, later)| later == command);
+        settled.extend(given.then(|| question.clone()));
         match (asker, known) {
             (Some(asker), Some(known)) if known.name != asker.name && !again => {
                 return Answer {
@@ -247,7 +254,11 @@ fn update(report: &str, agents: &[Tool]) -> Answer {
             }
         }
     }
-    // What was asked again after a question is answered once.
+    for (answer, (_, command)) in answers.iter_mut().zip(&commands) {
+        if settled.contains(command) {
+            answer.clear();
+        }
+    }
     let mut text = String::new();
     for part in answers
         .iter()

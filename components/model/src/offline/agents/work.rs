@@ -84,8 +84,14 @@ impl Worker<'_> {
         if answer.calls.is_empty() {
             return Answer::say(reply::help(self.tools, &planned));
         }
-        if !called.is_empty() {
-            answer.text = self.told(false).map(shortened).unwrap_or_default();
+        // What may be asked about is said along with it.
+        let found = self.told(false).map(shortened);
+        let described = answer.calls.iter().map(|(_, arguments)| described(arguments));
+        for part in found.into_iter().chain(described).filter(|part| !part.is_empty()) {
+            if !answer.text.is_empty() {
+                answer.text.push_str("\n\n");
+            }
+            answer.text.push_str(&part);
         }
         answer
     }
@@ -145,11 +151,11 @@ impl Worker<'_> {
             if !text.is_empty() {
                 text.push_str("\n\n");
             }
-            text.push_str(if is_error { "That did not work: " } else { "" });
-            text.push_str(if content.trim().is_empty() {
-                "Done."
-            } else {
-                content.trim()
+            text.push_str(&match content.trim() {
+                "" => "Done.".to_owned(),
+                content if content.contains("the user denied it") => "All right: it was not done.".to_owned(),
+                content if is_error => format!("That did not work: {content}"),
+                content => content.to_owned(),
             });
         }
         Some(text)
@@ -289,6 +295,26 @@ impl Worker<'_> {
         let own = words.get(1..end).filter(|own| !own.is_empty()).unwrap_or(words);
         fill::source(own, self.command).to_owned()
     }
+}
+
+/// What a call is about, in words: its arguments but for ids.
+fn described(arguments: &str) -> String {
+    let arguments: Map<String, Value> = anyturn_json::from_str(arguments).unwrap_or_default();
+    let said = arguments.iter().filter(|(name, _)| !refer::is_reference(name));
+    let said = said.filter_map(|(name, value)| {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::Bool(_) | Value::Null | Value::Object(_) => return None,
+            value => refer::phrase(value),
+        };
+        // A moment, without seconds and offset.
+        let text = match (text.get(..10), text.get(10..11), text.get(11..16)) {
+            (Some(day), Some("T"), Some(time)) => format!("{day} {time}"),
+            _ => text,
+        };
+        (!text.is_empty()).then(|| format!("- {}: {text}", name.replace('_', " ")))
+    });
+    said.collect::<Vec<_>>().join("\n")
 }
 
 /// How many bytes of free text are in a call's arguments.
