@@ -126,6 +126,7 @@ fn what_is_risky_is_asked_about_with_its_count_and_a_yes_does_exactly_that() {
         json!({"action": "archive", "count": 3, "risk_level": "low"})
     );
     assert!(asked["message"].as_str().unwrap().contains("“yes”"), "{asked}");
+    assert_eq!(asked["metadata"]["tools_used"], json!([]));
     assert_eq!(calls.borrow().len(), 0);
     // Anything else is a new message, and the question stays.
     world.model.say(&["Nothing."]);

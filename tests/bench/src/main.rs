@@ -32,6 +32,7 @@ fn main() -> Result<()> {
         rows::trivial::measure(&mut report, time).await?;
         rows::turns::measure(&mut report, time).await?;
         rows::turns::long_conversation(&mut report).await?;
+        rows::app::measure(&mut report, time).await?;
         rows::steps::measure(&mut report, time).await?;
         rows::streams::measure(&mut report, time).await?;
         rows::start::measure(&mut report).await?;

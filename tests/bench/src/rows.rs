@@ -1,5 +1,6 @@
 //! What is measured, row by row.
 
+pub mod app;
 mod process;
 mod requests;
 pub mod start;

@@ -93,6 +93,10 @@ macro_rules! __promises {
             openai::errors_have_openais_shape
             openai::the_official_python_client_works_unmodified
 
+            app::an_app_talks_reads_its_session_and_forgets_it
+            app::an_app_hears_its_answer_as_events_and_again_from_any_of_them
+            app::an_app_is_told_what_is_wrong_in_its_own_shape
+
             errors::unknown_things_are_named
             errors::a_wrong_method_is_told_the_right_ones
             errors::a_body_that_is_wrong_is_told_where

@@ -49,7 +49,12 @@ impl<'a> Answer<'a> {
     #[must_use]
     pub fn new(turn: &'a Turn, took: u64) -> Self {
         let mut tools_used: Vec<&str> = Vec::new();
-        for call in &turn.tool_calls {
+        let open = |call: &str| {
+            turn.gates
+                .iter()
+                .any(|gate| gate.call == call && gate.state == GateState::Open)
+        };
+        for call in turn.tool_calls.iter().filter(|call| !open(&call.id)) {
             if !tools_used.contains(&call.tool.as_str()) {
                 tools_used.push(&call.tool);
             }

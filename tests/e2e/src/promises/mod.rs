@@ -1,6 +1,7 @@
 //! The promises, by what they are about. `lib.rs` lists them all.
 
 pub(crate) mod access;
+pub(crate) mod app;
 pub(crate) mod approvals;
 pub(crate) mod busy;
 pub(crate) mod contract;

@@ -9,7 +9,7 @@ use crate::openapi::{Schemas, shapes};
 /// Adds them.
 pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, Value>) {
     let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
-    let session = || path_parameter("id", "The session's id.");
+    let session = || path_parameter("session", "The session's id.");
     let events = |schemas: &mut Schemas| {
         let data = json!({"type": "object", "properties": {
             "progress": schemas.written::<shapes::AgentProgress>(),
@@ -51,7 +51,7 @@ pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, V
             json!({"description": "There is nothing to hear."}),
         );
     }
-    add("/api/chat/session/{id}/events", json!({"get": listen}));
+    add("/api/chat/session/{session}/events", json!({"get": listen}));
 
     let mut forget = |id: &str| {
         let done = ok("It is forgotten.", schemas.written::<shapes::AppDone>());
@@ -66,7 +66,7 @@ pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, V
         &[404, 429, 503],
     );
     add(
-        "/api/chat/session/{id}",
+        "/api/chat/session/{session}",
         json!({"get": read, "delete": forget_chat}),
     );
     let read = make.app(
@@ -76,7 +76,7 @@ pub(super) fn add(make: &Maker, schemas: &mut Schemas, paths: &mut Map<String, V
         ok("The session.", schemas.written::<shapes::AppSessionSummary>()),
         &[404, 429, 503],
     );
-    add("/api/session/{id}", json!({"get": read, "delete": forget}));
+    add("/api/session/{session}", json!({"get": read, "delete": forget}));
     let caller = make.app(
         "readCaller",
         "Whom the credentials stand for",
