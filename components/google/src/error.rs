@@ -159,9 +159,16 @@ impl Error {
         matches!(self, Error::Api(error) if error.status == 412)
     }
 
-    /// Whether the account's owner has not allowed this kind of access.
+    /// Whether the account's owner has not allowed this kind of access. Not whether a quota of the day is used up, or
+    /// the API is not switched on in Google's console: that is the operator's matter.
     pub fn lacks_permission(&self) -> bool {
-        matches!(self, Error::Api(error) if error.status == 403)
+        const OPERATORS: [&str; 4] = [
+            "accessNotConfigured",
+            "dailyLimitExceeded",
+            "dailyLimitExceededUnreg",
+            "SERVICE_DISABLED",
+        ];
+        matches!(self, Error::Api(error) if error.status == 403 && !OPERATORS.contains(&error.reason.as_str()))
     }
 
     /// Whether the same request may work later.
@@ -209,6 +216,8 @@ mod tests {
         let error = ApiError::read(403, body);
         assert_eq!(error.refusal(), Refusal::Final);
         assert!(Error::Api(error).lacks_permission());
+        let body = br#"{"error":{"code":403,"message":"no","errors":[{"reason":"accessNotConfigured"}]}}"#;
+        assert!(!Error::Api(ApiError::read(403, body)).lacks_permission());
     }
 
     #[test]

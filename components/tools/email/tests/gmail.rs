@@ -141,6 +141,23 @@ async fn whoever_has_to_connect_again_is_told_and_never_sees_demo_mail() {
 }
 
 #[tokio::test]
+async fn while_nobody_knows_whose_mailbox_it_is_there_is_none() {
+    let world = World::gmail().await;
+    for path in ["/anyturn-accounts/token", "/gmail/v1"] {
+        world.google().fail(path, Failure::Unavailable, 6);
+        let body = world
+            .call_with("ada", json!({}), "search_emails", json!({}))
+            .await;
+        assert!(body.get("error").is_some(), "{path}: {body}");
+        assert_eq!(
+            world.total(json!({"from": "Tom"})).await,
+            3,
+            "{path}: and then it works"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_letter_whose_sending_was_answered_by_nobody_is_sent_once() {
     let world = World::empty_gmail().await;
     // It is sent, and the connection breaks before the answer, again and again.

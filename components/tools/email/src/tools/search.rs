@@ -223,7 +223,18 @@ impl SearchEmails {
         };
         add("from ", self.from.as_deref());
         add("to ", self.to.as_deref());
-        add("", self.when.map(When::in_words));
+        let when = self.when.map(When::in_words);
+        // "emails from Sarah this week", but "newsletters from today".
+        add(
+            "",
+            when.map(|when| {
+                if self.from.is_some() {
+                    when.trim_start_matches("from ")
+                } else {
+                    when
+                }
+            }),
+        );
         add("from ", self.on.as_deref());
         add("from ", self.after.as_deref());
         add("before ", self.before.as_deref());
