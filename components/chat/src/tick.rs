@@ -23,7 +23,9 @@ pub struct Tick {
     pub settled: u32,
     /// Of these, where an instance is at work.
     pub running: u32,
-    /// Of these, where a turn was left behind, and now went on to its end.
+    /// Of these, where a turn waits for decisions that somebody may still take.
+    pub waiting: u32,
+    /// Of these, where a turn was left behind, and now went on to its end, or was closed because nobody decided in time.
     pub taken_over: u32,
     /// Of these, where that did not succeed; they are looked at again.
     pub failed: u32,
@@ -59,6 +61,7 @@ pub async fn answer<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Response,
         looked,
         settled,
         running,
+        waiting,
         taken_over,
         failed,
     } = configured.sweep(LIMIT).await?;
@@ -66,6 +69,7 @@ pub async fn answer<P: Platform>(exchange: &Exchange<'_, P>) -> Result<Response,
         looked,
         settled,
         running,
+        waiting,
         taken_over,
         failed,
     };

@@ -416,7 +416,7 @@ fn the_clock_of_whoever_runs_the_server_is_let_in_by_its_secret_only() {
         assert!(!reply.body.contains("s3cret"));
     }
     let reply = tick("bearer s3cret");
-    let none = json!({"looked": 0, "settled": 0, "running": 0, "taken_over": 0, "failed": 0});
+    let none = json!({"looked": 0, "settled": 0, "running": 0, "waiting": 0, "taken_over": 0, "failed": 0});
     assert_eq!((reply.status.as_u16(), reply.json()), (200, none));
 }
 

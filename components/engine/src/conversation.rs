@@ -14,7 +14,7 @@ mod window;
 
 pub use agents::Status;
 pub(crate) use agents::{Command, Domain, Domains, UNDERSTAND, prefix, spoken, tool_step};
-pub(crate) use gated::Gated;
+pub(crate) use gated::{Gated, waiting_until};
 pub(crate) use progress::{End, Progress, TakenUp, undo_step};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use standing::{Action, Standing, inverse_call};

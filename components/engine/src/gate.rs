@@ -17,6 +17,7 @@ mod opening;
 mod stakes;
 mod taking;
 
+pub(crate) use expiry::GONE_ON;
 pub(crate) use opening::{LARGEST, Opening, question};
 pub(crate) use stakes::count;
 pub use stakes::{RiskLevel, Stakes};

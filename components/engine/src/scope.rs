@@ -15,6 +15,10 @@ pub const TURN: &str = "turn";
 /// The document that names the turn of a conversation that has begun and not ended, whether or not anybody runs
 /// it: nothing else begins before it has ended.
 pub const UNFINISHED: &str = "unfinished";
+/// The document that says when somebody has to look at the turns that wait for decisions: the first moment at which
+/// nobody can take any more of those that one of them waits for, in milliseconds since the Unix epoch. It may be there
+/// although no turn waits any more.
+pub const WAITING: &str = "waiting";
 /// The journal of messages that wait for their turn; its checkpoint is at the next one. There is none when
 /// nobody waits.
 pub const QUEUE: &str = "queue";

@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub queue: JournalSlice,
     /// The length of the conversation's journal.
     pub length: u64,
+    /// When somebody has to look at turns that wait for decisions; none if none does.
+    pub waits_until: Option<u64>,
     /// A part of a turn's events, if they were asked for.
     pub events: JournalSlice,
 }
@@ -53,7 +55,7 @@ impl State {
         !self.lease.holder.is_empty()
     }
 
-    /// Whether nobody has to do anything.
+    /// Whether nobody has to do anything but decide.
     pub(crate) fn is_settled(&self) -> bool {
         !self.is_busy() && self.unfinished.is_none() && self.queue.entries.is_empty()
     }
@@ -93,6 +95,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 limit: PAGE,
             },
             loading::journal(Position::At(0), 0),
+            Query::Document(scope::WAITING.to_owned()),
         ];
         queries.extend(events.map(|(turn, from)| logged(turn, from)));
         let mut found = self.store.read(&address.scope, queries).await?.into_iter();
@@ -109,6 +112,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
         }
         if let Some(Found::Journal(turns)) = found.next() {
             state.length = turns.length;
+        }
+        if let Some(Found::Document(Some(document))) = found.next() {
+            // What cannot be read is looked at at once.
+            let until = String::from_utf8_lossy(&document.value).parse();
+            state.waits_until = Some(until.unwrap_or_default());
         }
         if let Some(Found::Journal(events)) = found.next() {
             state.events = events;

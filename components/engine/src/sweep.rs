@@ -2,7 +2,8 @@
 //!
 //! The register of running turns ([`crate::register`]) says which conversations to look at, and when. A look is
 //! one read. Most of what is looked at has long ended and is dropped from the register; where somebody is at
-//! work, another look comes when the lease could have run out; the rest is finished here.
+//! work, another look comes when the lease could have run out; where decisions are waited for, when nobody can take
+//! them any more, and then that is written down; the rest is finished here.
 
 use crate::address::Address;
 use crate::assistant::Assistants;
@@ -21,6 +22,9 @@ const MOST: u32 = 100;
 /// Milliseconds after a lease's end, as it is now, at which a conversation is looked at again.
 const AFTER_LEASE: u64 = 200;
 
+/// Milliseconds after gates have expired at which their conversation is looked at: by the store's clock they then have.
+const AFTER_EXPIRY: u64 = 200;
+
 /// Milliseconds after which a conversation is looked at again that could not be seen to, at the latest.
 const AGAIN: u64 = 5_000;
 
@@ -33,6 +37,8 @@ pub struct Swept {
     pub settled: u32,
     /// Of these, where an instance is at work.
     pub running: u32,
+    /// Of these, where somebody may still decide what a turn waits for.
+    pub waiting: u32,
     /// Of these, where nobody was, and this instance did what was left to do.
     pub taken_over: u32,
     /// Of these, where that did not succeed; they are looked at again.
@@ -45,12 +51,14 @@ impl std::ops::AddAssign for Swept {
             looked,
             settled,
             running,
+            waiting,
             taken_over,
             failed,
         } = other;
         self.looked += looked;
         self.settled += settled;
         self.running += running;
+        self.waiting += waiting;
         self.taken_over += taken_over;
         self.failed += failed;
     }
@@ -60,8 +68,10 @@ impl std::ops::AddAssign for Swept {
 enum Look {
     /// Nothing is left to do, or the entry is none of ours.
     Settled,
-    /// To be looked at again, then.
+    /// Somebody is at work; to be looked at again after so many milliseconds.
     Later(u64),
+    /// Somebody may decide; to be looked at again after so many milliseconds.
+    Waits(u64),
     /// Nobody is at work, and something is left to do.
     Left(Address),
 }
@@ -116,6 +126,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                     swept.running += 1;
                     again
                 }
+                Look::Waits(again) => {
+                    swept.waiting += 1;
+                    again
+                }
                 // Nobody else needs to look while this instance is at it.
                 Look::Left(address) => {
                     left.push(address);
@@ -151,12 +165,18 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             Err(TurnError::Store(error)) => return Err(error),
             Err(_) => return Ok(Look::Later(AGAIN)),
         };
-        Ok(if state.is_settled() {
-            Look::Settled
-        } else if state.is_busy() {
+        Ok(if state.is_busy() {
             Look::Later(state.lease.remaining.saturating_add(AFTER_LEASE))
-        } else {
+        } else if !state.is_settled() {
             Look::Left(address)
+        } else {
+            match state.waits_until {
+                None => Look::Settled,
+                Some(until) => match until.saturating_sub(self.environment.now()) {
+                    0 => Look::Left(address),
+                    left => Look::Waits(left.saturating_add(AFTER_EXPIRY)),
+                },
+            }
         })
     }
 
@@ -164,8 +184,16 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
     async fn settle_all(&self, address: &Address, assistants: &impl Assistants) -> Result<(), TurnError> {
         loop {
             let state: State = self.state(address, None).await?;
-            if state.is_settled() || state.is_busy() {
+            if state.is_busy() {
                 return Ok(());
+            }
+            if state.is_settled() {
+                return match state.waits_until {
+                    Some(until) if until <= self.environment.now() => {
+                        self.close_expired(address, assistants).await
+                    }
+                    _ => Ok(()),
+                };
             }
             self.settle(address, assistants).await?;
         }

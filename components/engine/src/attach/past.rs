@@ -83,7 +83,9 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             // It began, or is tried again, since the state was read.
             (Some(found), _) if found.end.is_none() => return Ok(Ended::GoesOn),
             (Some(found), _) if listener.retry && found.can_go_on() => return Ok(Ended::GoesOn),
-            (Some(found), _) if self.is_due(&address.scope, &found).await? => return Ok(Ended::GoesOn),
+            (Some(found), _) if found.goes_on_without() || self.is_due(&address.scope, &found).await? => {
+                return Ok(Ended::GoesOn);
+            }
             (Some(found), _) => found.turn(&address.session, head(&loaded)),
             (None, Some(turn)) => turn,
             (None, None) => return Err(unknown(state)),

@@ -2,8 +2,10 @@
 
 use super::{End, Progress};
 use crate::gate::{Decided, Gate, GateState, count, question};
-use crate::journal::{GateDecided, GateOpened, Record, Ruling};
+use crate::journal::{FailureKind, GateDecided, GateOpened, Record, Ruling};
+use crate::scope;
 use crate::time::Timestamp;
+use anyturn_state::{ExpectedVersion, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -173,6 +175,11 @@ impl Progress {
         self.gates.iter().find(|gated| gated.opened.call == call)
     }
 
+    /// Whether any call waits, or waited, for a decision.
+    pub(crate) fn has_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
     /// The gates that wait for a decision.
     pub(crate) fn open_gates(&self) -> impl Iterator<Item = &Gated> {
         self.gates.iter().filter(|gated| gated.is_open())
@@ -193,6 +200,19 @@ impl Progress {
         self.is_waiting() && self.open_gates().all(|gated| gated.is_due(now))
     }
 
+    /// The last moment at which somebody can take a decision that it waits for; none if it waits for none.
+    fn waits_until(&self) -> Option<u64> {
+        let open = self.open_gates().map(|gated| gated.opened.expires);
+        self.is_waiting().then(|| open.max())?
+    }
+
+    /// Whether nobody took the decisions in time that it waited for, and it may go on without them.
+    pub(crate) fn goes_on_without(&self) -> bool {
+        let expired =
+            |end: &End| matches!(end, End::Failed { error, .. } if error.kind == FailureKind::Expired);
+        self.can_go_on() && self.end.as_ref().is_some_and(expired)
+    }
+
     /// All gates, as people see them.
     pub(crate) fn gate_reports(&self) -> Vec<Gate> {
         self.gates.iter().map(|gated| gated.report(&self.turn)).collect()
@@ -208,5 +228,21 @@ impl Progress {
             "(This has not been done yet; it takes a decision: {}.)",
             titles.join("; ")
         )
+    }
+}
+
+/// The write that says when the sweep has to look at turns that wait: at the latest when nobody can take any more of the
+/// decisions that one of them waits for.
+pub(crate) fn waiting_until<'a>(waiting: impl IntoIterator<Item = &'a Progress>, ttl: Option<u64>) -> Write {
+    let document = scope::WAITING.to_owned();
+    let expected = ExpectedVersion::Any;
+    match waiting.into_iter().filter_map(Progress::waits_until).min() {
+        Some(until) => Write::Put {
+            document,
+            expected,
+            value: until.to_string().into_bytes(),
+            ttl,
+        },
+        None => Write::Delete { document, expected },
     }
 }

@@ -10,7 +10,7 @@ use crate::admission::{acquire, lease_of, unfinished};
 use crate::assistant::Assistants;
 use crate::attach::Listener;
 use crate::audit::{self, Audited};
-use crate::conversation::{Gated, Progress};
+use crate::conversation::{Gated, Progress, waiting_until};
 use crate::engine::Engine;
 use crate::event::outbox::Nobody;
 use crate::id;
@@ -259,6 +259,11 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 Resumption::Elsewhere | Resumption::Gone => Taken::Elsewhere,
             }
         } else {
+            let others = loaded
+                .conversation
+                .waiting()
+                .filter(|other| other.turn != turn.turn);
+            writes.push(waiting_until(others.chain([&after]), ttl));
             match self.store.commit(&address.scope, writes, Vec::new()).await {
                 Ok(_) => Taken::Waits(Box::new(after)),
                 Err(Error::Conflict {

@@ -2,7 +2,7 @@
 
 use super::{Run, Stop};
 use crate::admission::put_key;
-use crate::conversation::{Conversation, Progress};
+use crate::conversation::{Conversation, Progress, waiting_until};
 use crate::event::EventKind;
 use crate::journal::writer::{LARGEST_ENTRY, WriteError, Writer};
 use crate::journal::{CallOutcome, Entry, Key, Record, ToolFinished, VERSION};
@@ -84,7 +84,7 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
         Ok(turn)
     }
 
-    /// The snapshot, the checkpoint and the record of the idempotency key.
+    /// The snapshot, the checkpoint, when to look at what waits, and the record of the idempotency key.
     fn last_writes(&self) -> Result<Vec<Write>, TurnError> {
         let conversation = self.conversation.borrow();
         let Some(current) = &conversation.current else {
@@ -115,6 +115,9 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
                     });
                 }
             }
+        }
+        if current.has_gates() {
+            writes.push(waiting_until(conversation.waiting(), self.writer.ttl()));
         }
         if let Some(key) = &current.started.key {
             writes.push(put_key(key, &self.turn, Some(current.first), self.writer.ttl())?);

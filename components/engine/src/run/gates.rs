@@ -6,7 +6,7 @@ use crate::audit::{self, Audited};
 use crate::catalog::Tool;
 use crate::conversation::{Gated, Progress};
 use crate::event::{EventKind, log};
-use crate::gate::{beside, by_itself};
+use crate::gate::{GONE_ON, beside, by_itself};
 use crate::journal::writer::{LARGEST_ENTRY, WriteError};
 use crate::journal::{Failure, FailureKind, GateOpened, Record, Ruling};
 use crate::port::{Effect, Environment};
@@ -24,10 +24,6 @@ const CLOSED: usize = 32;
 /// How large the arguments of those may be together, in bytes. Those of one turn are no larger, because all come from
 /// one entry of the journal; each is written twice, for whoever asks again and for the audit.
 const CLOSED_BYTES: usize = LARGEST_ENTRY;
-
-/// Why a turn that has waited ends.
-const EXPIRED: &str =
-    "nobody decided in time what the turn waited for, and the conversation went on without it";
 
 impl<S: Store, E: Environment> Run<'_, S, E> {
     /// Ends turns before this one that wait for decisions nobody can take any more: the conversation goes on
@@ -69,7 +65,7 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
             for write in beside(turn, now, &decisions, self.writer.ttl())? {
                 self.writer.also(write);
             }
-            let error = Failure::lasting(FailureKind::Expired, EXPIRED);
+            let error = Failure::lasting(FailureKind::Expired, GONE_ON);
             let text = String::new();
             self.write_of(turn, Record::TurnFailed { error, text })?;
         }

@@ -231,6 +231,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
                 document: scope::UNFINISHED.to_owned(),
                 expected: ExpectedVersion::Any,
             },
+            Write::Delete {
+                document: scope::WAITING.to_owned(),
+                expected: ExpectedVersion::Any,
+            },
             Write::DeleteJournal(scope::QUEUE.to_owned()),
         ];
         // What was told of the latest turns is kept apart; of earlier ones it has expired.

@@ -5,6 +5,7 @@ mod approvals;
 mod counting;
 mod crashes;
 mod edits;
+mod overdue;
 mod policy;
 mod time;
 
@@ -30,6 +31,16 @@ fn world() -> World {
     world.assistant(
         "tasks",
         "prompt = \"x\"\n[[tools]]\nserver = \"s\"\nallow_always = [\"erase\"]\napprove = [{ tool = \"pay\", role = \"manager\" }]",
+    );
+    world
+}
+
+/// A world whose gates expire after a minute, and whose conversations outlive them.
+fn brief() -> World {
+    let world = world();
+    world.assistant(
+        "tasks",
+        "prompt = \"x\"\n[gates]\nexpire_after = \"1m\"\n[session]\nttl = \"1h\"\n[[tools]]\nserver = \"s\"\napprove = [{ tool = \"pay\", role = \"manager\" }]",
     );
     world
 }

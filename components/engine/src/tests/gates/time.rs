@@ -110,16 +110,6 @@ fn whoever_touches_the_conversation_closes_what_has_expired() {
     assert!(world.tools.calls.borrow().is_empty());
 }
 
-/// A world whose gates expire after a minute, and whose conversations outlive them.
-fn brief() -> World {
-    let world = world();
-    world.assistant(
-        "tasks",
-        "prompt = \"x\"\n[gates]\nexpire_after = \"1m\"\n[session]\nttl = \"1h\"\n[[tools]]\nserver = \"s\"\napprove = [{ tool = \"pay\", role = \"manager\" }]",
-    );
-    world
-}
-
 fn shown(world: &World) -> crate::session::Session {
     let session = world.run(world.engine().session("ada", "s1", Page::default()));
     session.unwrap().unwrap()
