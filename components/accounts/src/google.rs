@@ -280,6 +280,8 @@ async fn send<P: Platform>(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
+        // Not every server takes a body whose length it is not told.
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(form.len()));
         *request.body_mut() = form;
     }
     Ok(platform.fetch(request).await?)

@@ -185,6 +185,9 @@ impl Platform for World {
     async fn fetch(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, FetchError> {
         let (head, body) = request.into_parts();
         self.fetched.borrow_mut().push(head.uri.path().to_owned());
+        let length = head.headers.get("content-length");
+        let told = length.map_or(0, |length| length.to_str().unwrap().parse().unwrap());
+        assert_eq!(told, body.len(), "the length of a body is told");
         // Whoever else wants something has time to want it.
         for _ in 0..20 {
             yield_now().await;
