@@ -8,6 +8,7 @@
 //! - [`dockerfile`]: what the Dockerfile says about running the image.
 //! - [`effect_server`]: tools of every effect class, whose effects are counted outside of anyturn.
 //! - [`fake_provider`]: OpenAI's API with a script, for what real providers only do sometimes.
+//! - [`google_account`]: somebody who has connected a Google account, at the fake of Google.
 //! - [`hold`]: places at which something is stopped until the test lets it go on.
 //! - [`host`]: the `anyturn` binary on a free port, with its log at hand.
 //! - [`journal`]: a conversation's journal as it stands in Redis, and what every journal must hold.
@@ -30,6 +31,7 @@ pub mod container;
 pub mod dockerfile;
 pub mod effect_server;
 pub mod fake_provider;
+pub mod google_account;
 pub mod hold;
 pub mod host;
 pub mod journal;

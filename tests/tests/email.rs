@@ -2,11 +2,10 @@
 //! is undone, and whose mailbox it is. What the tools promise by themselves is in `components/tools/email/tests`.
 
 use anyturn_google_fake::FakeGoogle;
-use anyturn_google_fake::oauth::{Client, Consent, Person};
 use anyturn_tests::application::Application;
+use anyturn_tests::google_account::connected;
 use anyturn_tests::host::{Host, HostBuilder};
 use anyturn_tests::json_of;
-use anyturn_tests::process::free_port;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -152,61 +151,6 @@ async fn an_email_that_gives_orders_changes_nothing() {
 }
 
 const EMAIL: &str = "alex.kim@northwind.example";
-const CLIENT: &str = "anyturn.apps.googleusercontent.com";
-
-/// A host whose users may connect Google accounts, and the token of one who has.
-async fn connected(google: &FakeGoogle, application: &Application) -> (Host, String) {
-    let port = free_port();
-    let redirect = format!("http://127.0.0.1:{port}/api/auth/google/callback");
-    let id_token = google.oauth(|oauth| {
-        oauth.add_client(Client {
-            id: CLIENT.to_owned(),
-            secret: "the client's secret".to_owned(),
-            redirect_uris: vec![redirect.clone()],
-        });
-        oauth.add_person(Person::new("117000000000000000001", EMAIL));
-        oauth.visitor(EMAIL, Consent::All);
-        oauth.id_token(EMAIL, CLIENT)
-    });
-    let url = google.url();
-    let host = HostBuilder::new()
-        .manifest(application.manifest())
-        .port(port)
-        .env("JWT_SECRET", "a secret of at least thirty-two bytes")
-        .env("SPIN_VARIABLE_GOOGLE_CLIENT_ID", CLIENT)
-        .env("SPIN_VARIABLE_GOOGLE_CLIENT_SECRET", "the client's secret")
-        .env("SPIN_VARIABLE_GOOGLE_REDIRECT_URI", redirect)
-        .env(
-            "SPIN_VARIABLE_TOKEN_KEYS",
-            "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-        )
-        .env("SPIN_VARIABLE_GOOGLE_ACCOUNTS_URL", &url)
-        .env("SPIN_VARIABLE_GOOGLE_OAUTH_URL", &url)
-        .env("SPIN_VARIABLE_GOOGLE_CERTS_URL", format!("{url}/oauth2/v3/certs"))
-        .env("SPIN_VARIABLE_GOOGLE_GMAIL_URL", &url)
-        .start()
-        .await;
-    let sign_in = json!({ "google_token": id_token, "user_email": EMAIL });
-    let (status, signed_in) = json_of(host.post("/api/auth/google", &sign_in)).await;
-    assert_eq!(status, StatusCode::OK, "{signed_in}");
-    let token = signed_in["jwt_token"].as_str().unwrap().to_owned();
-    let authorize = host
-        .post("/api/auth/google/authorize", &json!({}))
-        .bearer_auth(&token);
-    let (status, authorized) = json_of(authorize).await;
-    assert_eq!(status, StatusCode::OK, "{authorized}");
-    // The browser: Google's page of consent sends it back to anyturn.
-    let browser = anyturn_tests::client();
-    let page = authorized["authorization_url"].as_str().unwrap();
-    let consented = browser.get(page).send().await.unwrap();
-    let back = consented.headers()["location"].to_str().unwrap().to_owned();
-    let page = browser.get(back).send().await.unwrap();
-    assert!(
-        page.status().is_success() || page.status().is_redirection(),
-        "{page:?}"
-    );
-    (host, token)
-}
 
 #[tokio::test]
 async fn whoever_has_connected_a_google_account_works_on_their_gmail() {
@@ -216,7 +160,7 @@ async fn whoever_has_connected_a_google_account_works_on_their_gmail() {
         mailbox.deliver(raw.as_bytes(), 1_795_168_800_000, &["INBOX"])
     });
     let application = Application::copy().assistant("mail", ASSISTANT);
-    let (host, token) = connected(&google, &application).await;
+    let (host, token) = connected(&google, &application.manifest(), EMAIL).await;
 
     let (talk, found) = Talk::begin_with(application, host, Some(token), "find emails from Ann").await;
     assert!(content(&found).contains("1. Ann: “The lamp”"), "{found}");
