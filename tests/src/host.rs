@@ -249,6 +249,18 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Whether something was made that a machine may lack for want of Node or Python; a machine for continuous integration may
+/// not.
+pub fn is_made(file: &Path) -> bool {
+    let made = file.is_file();
+    if !made {
+        let why = format!("{} is not there; `cargo xtask test` makes it", file.display());
+        assert!(std::env::var_os("CI").is_none(), "{why}");
+        eprintln!("SKIPPED: {why}");
+    }
+    made
+}
+
 /// Compiled components are shared by all hosts of all tests: they depend on their content only.
 fn cache() -> PathBuf {
     binary().with_file_name("anyturn-test-cache")

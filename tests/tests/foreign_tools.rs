@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyturn_tests::application::Application;
-use anyturn_tests::host::{Host, HostBuilder, target};
+use anyturn_tests::host::{Host, HostBuilder, is_made, target};
 use anyturn_tests::json_of;
 use anyturn_tests::process::{PATIENCE, Process, free_port};
 use serde_json::{Value, json};
@@ -15,17 +15,6 @@ use serde_json::{Value, json};
 fn example(path: &str) -> String {
     let path = anyturn_tests::repository().join("components/examples").join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Something that a machine may lack for want of Node or Python; a machine for continuous integration may not.
-fn is_there(file: &Path) -> bool {
-    let there = file.is_file();
-    if !there {
-        let why = format!("{} is not there; `cargo xtask test` makes it", file.display());
-        assert!(std::env::var_os("CI").is_none(), "{why}");
-        eprintln!("SKIPPED: {why}");
-    }
-    there
 }
 
 async fn turn(host: &Host, path: &str, message: &str) -> Value {
@@ -36,7 +25,7 @@ async fn turn(host: &Host, path: &str, message: &str) -> Value {
 
 #[tokio::test]
 async fn a_component_in_javascript_is_a_tool_of_an_assistant() {
-    if !is_there(&target().join("wasm32-wasip2/component/units.wasm")) {
+    if !is_made(&target().join("wasm32-wasip2/component/units.wasm")) {
         return;
     }
     let application = Application::copy()
@@ -156,7 +145,7 @@ async fn talk(host: &Host) {
 #[tokio::test]
 async fn a_server_with_the_official_python_sdk_offers_its_tools() {
     let python = python("clients");
-    if is_there(&python) {
+    if is_made(&python) {
         let server = Server::start(&python, "components/examples/books/server.py").await;
         talk(&server.host().await).await;
     }
@@ -165,7 +154,7 @@ async fn a_server_with_the_official_python_sdk_offers_its_tools() {
 #[tokio::test]
 async fn a_server_that_knows_revisions_up_to_2025_11_25_only_is_met_there() {
     let python = python("clients-2025");
-    if is_there(&python) {
+    if is_made(&python) {
         let server = Server::start(&python, "tests/clients/books_2025.py").await;
         talk(&server.host().await).await;
     }

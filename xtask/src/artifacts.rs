@@ -18,6 +18,13 @@ pub const TEST_COMPONENTS: [&str; 6] = [
     "anyturn-state-probe",
 ];
 
+/// Components that the application does without: what Spin provides for hosts that are not Spin, and examples.
+pub const OTHER_COMPONENTS: [&str; 3] = [
+    "anyturn-redis-adapter",
+    "anyturn-variables-adapter",
+    "anyturn-ask-example",
+];
+
 /// Builds the components of spin.toml, and `more`.
 pub fn components(more: &[&str]) -> Result<()> {
     let packages = manifest::read()?.packages()?;

@@ -42,7 +42,7 @@ const COMMANDS: [Command; 14] = [
     Command {
         name: "build",
         arguments: "[--examples]",
-        about: "Build the components and the host (target/release/anyturn); with --examples, those in other languages too",
+        about: "Build the components and the host (target/release/anyturn); with --examples, the examples and the adapters for other hosts too",
         run: build,
     },
     Command {
@@ -181,9 +181,14 @@ fn build(arguments: &[String]) -> Result<()> {
     let (examples, others): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|one| one == "--examples");
     no_arguments("build", &others)?;
     toolchain::ensure()?;
-    artifacts::components(&[])?;
+    let with_examples = !examples.is_empty();
+    artifacts::components(if with_examples {
+        &artifacts::OTHER_COMPONENTS
+    } else {
+        &[]
+    })?;
     let host = artifacts::host()?;
-    if !examples.is_empty() {
+    if with_examples {
         examples::build()?;
     }
     eprintln!("built: the components and {}", host.display());

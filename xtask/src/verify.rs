@@ -7,13 +7,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::artifacts::{self, TEST_COMPONENTS};
+use crate::artifacts::{self, OTHER_COMPONENTS, TEST_COMPONENTS};
 use crate::run::{Cargo, step};
 use crate::toolchain::{self, COMPONENT_TARGET};
 use crate::{examples, image, machine, manifest, no_arguments};
 
-/// The package that holds wasmtime.
-const HOST: &str = "anyturn";
+/// The packages that hold wasmtime: the host, and the stand-in for other hosts.
+const HOSTS: [&str; 4] = ["-p", "anyturn", "-p", "anyturn-plain-host"];
+/// Everything else.
+const REST: [&str; 5] = [
+    "--workspace",
+    "--exclude",
+    "anyturn",
+    "--exclude",
+    "anyturn-plain-host",
+];
 
 /// `cargo xtask test [filter] [-- …]`.
 pub fn test(arguments: &[String]) -> Result<()> {
@@ -21,19 +29,23 @@ pub fn test(arguments: &[String]) -> Result<()> {
     toolchain::ensure()?;
     machine::require(&machine::FOR_TESTS)?;
     machine::clients()?;
-    artifacts::components(&TEST_COMPONENTS)?;
-    artifacts::host()?;
+    artifacts::components(&[TEST_COMPONENTS.as_slice(), &OTHER_COMPONENTS].concat())?;
+    step("Building the host, and the stand-in for other hosts");
+    // At once: so they share one wasmtime.
+    Cargo::new(["build", "--release"]).args(HOSTS).run()?;
     examples::build()?;
     examples::test()?;
     if cfg!(target_os = "linux") {
         image::assemble(&image::default_folder())?;
     }
     step("Testing the host");
-    Cargo::new(["test", "--release", "--no-fail-fast", "-p", HOST])
+    Cargo::new(["test", "--release", "--no-fail-fast"])
+        .args(HOSTS)
         .args(arguments)
         .run()?;
     step("Testing everything else, end to end");
-    Cargo::new(["test", "--no-fail-fast", "--workspace", "--exclude", HOST])
+    Cargo::new(["test", "--no-fail-fast"])
+        .args(REST)
         .args(arguments)
         .run()?;
     eprintln!("==> All tests passed, in {}", shown(start.elapsed()));
@@ -50,12 +62,12 @@ pub fn lint(arguments: &[String]) -> Result<()> {
     Cargo::new(["fmt", "--all", "--check"]).run()?;
     step("Checking the lints");
     let strict = ["--", "-D", "warnings"];
-    let rest = ["--workspace", "--exclude", HOST];
     Cargo::new(["clippy", "--all-targets"])
-        .args(rest)
+        .args(REST)
         .args(strict)
         .run()?;
-    Cargo::new(["clippy", "--all-targets", "--release", "-p", HOST])
+    Cargo::new(["clippy", "--all-targets", "--release"])
+        .args(HOSTS)
         .args(strict)
         .run()?;
     step("Checking the lints of what only components compile");
@@ -66,6 +78,7 @@ pub fn lint(arguments: &[String]) -> Result<()> {
                 .iter()
                 .map(String::as_str)
                 .chain(TEST_COMPONENTS)
+                .chain(OTHER_COMPONENTS)
                 .flat_map(|name| ["-p", name]),
         )
         .args(strict)
@@ -76,8 +89,8 @@ pub fn lint(arguments: &[String]) -> Result<()> {
             .args(arguments)
             .env("RUSTDOCFLAGS", "-D warnings")
     };
-    doc(&rest).run()?;
-    doc(&["--release", "-p", HOST]).run()?;
+    doc(&REST).run()?;
+    doc(&["--release"]).args(HOSTS).run()?;
     eprintln!("==> No complaints, in {}", shown(start.elapsed()));
     Ok(())
 }
