@@ -1,6 +1,6 @@
 //! What a component may import in our host, and what may be done where an import is not there.
 //!
-//! The lists are compared with the tables in docs/spin.md by a test.
+//! The lists are compared with the tables in docs/spin.md by a test, and with what the host links by one of its own.
 
 use std::fmt;
 
@@ -139,6 +139,11 @@ pub const PROVIDED: &[Provided] = &[
         package: "anyturn:state",
         version: "0.1.0",
         interfaces: &["queue", "store", "types"],
+    },
+    Provided {
+        package: "anyturn:telemetry",
+        version: "0.1.0",
+        interfaces: &["tracing"],
     },
 ];
 

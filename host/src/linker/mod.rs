@@ -11,6 +11,9 @@ mod state;
 mod telemetry;
 mod variables;
 
+#[cfg(test)]
+mod tests;
+
 use crate::guest::Guest;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
