@@ -66,6 +66,26 @@ fn a_wrong_file_is_told_with_line_and_key() {
 }
 
 #[test]
+fn the_prompts_and_tools_of_agents_are_looked_for_too() {
+    let agents = "kind = 'four-prompt'\n[prompts]\nreassess = 'again.md'\n[[agents]]\nname = 'mail'\ndescription = 'Reads.'\n[[agents.tools]]\nserver = 'nowhere'\n";
+    let told = told(&[("a.toml", agents), ("again.md", "Hello {{agents}}")]);
+    let begins = [
+        "error: assistants/a.toml: prompts.understand: `a/understand.md` is not there",
+        "error: assistants/a.toml: prompts.update: `a/update.md` is not there",
+        "error: assistants/a.toml: agents[0].interpret: `a/interpret.md` is not there",
+        "error: assistants/again.md:1: prompt: {{agents}} is no placeholder",
+        "error: assistants/a.toml: agents[0].tools[0].server: the application has no component `nowhere`",
+    ];
+    for begin in begins {
+        assert!(
+            told.iter().any(|told| told.starts_with(begin)),
+            "{begin}: {told:?}"
+        );
+    }
+    assert_eq!(told.len(), begins.len(), "{told:?}");
+}
+
+#[test]
 fn a_prompt_that_is_not_there_is_told() {
     let told = told(&[("a.toml", "prompt_file = 'long.md'")]);
     assert_eq!(
