@@ -62,7 +62,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 user: Some(opaque(&self.run.caller.user)),
             };
             let id = format!("model/{step}");
-            let called = self.ask(&id, request).await?;
+            let called = self.ask(&id, &request).await?;
             if called.calls.is_empty() {
                 return match called.reason {
                     FinishReason::ContentFilter => Err(withheld()),
@@ -87,7 +87,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     pub(crate) async fn ask(
         &self,
         id: &str,
-        request: impl FnOnce() -> ModelRequest,
+        request: &dyn Fn() -> ModelRequest,
     ) -> Result<ModelCalled, Stop> {
         // What is recorded was told when the turn was taken over.
         let called = self

@@ -79,7 +79,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             return Ok(());
         }
         let understand = || self.understand();
-        self.ask(Stage::Understanding, None, UNDERSTAND, understand)
+        self.ask(Stage::Understanding, None, UNDERSTAND, &understand)
             .await?;
         for round in 0..=ROUNDS {
             let commands: Vec<Command> = run.progress(Progress::commands);
@@ -95,7 +95,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             let (asked, _) = run.progress(|progress| progress.spent(&step));
             let more = !waits && round < ROUNDS && asked < run.assistant.limits.steps;
             let update = || self.update(&tasks, more);
-            let called = self.ask(Stage::Updating, None, &step, update).await?;
+            let called = self.ask(Stage::Updating, None, &step, &update).await?;
             if waits {
                 return Err(Stop::Waiting);
             }
@@ -211,9 +211,9 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
                 iteration < sub.iterations && allowed > 0 && asked.saturating_add(1) < limits.steps;
             let request = || self.command(agent, sub, tasks, task, iteration > 0, may_call);
             let called = if iteration == 0 {
-                agent.ask(&step, request).await?
+                agent.ask(&step, &request).await?
             } else {
-                self.ask(Stage::Reassessing, Some(&sub.name), &step, request)
+                self.ask(Stage::Reassessing, Some(&sub.name), &step, &request)
                     .await?
             };
             if called.calls.is_empty() {
@@ -225,7 +225,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
                     if called.text.trim().is_empty() {
                         let step = format!("{}waiting/{iteration}", task.prefix);
                         let request = || self.command(agent, sub, tasks, task, true, false);
-                        agent.ask(&step, request).await?;
+                        agent.ask(&step, &request).await?;
                     }
                     return Ok(Outcome::Waits);
                 }
@@ -242,7 +242,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
         stage: Stage,
         of: Option<&str>,
         step: &str,
-        request: impl FnOnce() -> ModelRequest,
+        request: &dyn Fn() -> ModelRequest,
     ) -> Result<ModelCalled, Stop> {
         let run = self.agent.run;
         let recorded = run.progress(|progress| progress.model(step).is_some());
