@@ -3,7 +3,10 @@
 //! Series that a good request touches are looked up once, when a component is prepared, and are a few atomic
 //! additions afterwards.
 
+mod measured;
 mod process;
+
+pub(crate) use measured::{Measured, is_failure};
 
 use crate::telemetry::agents::Agents;
 use process::Process;
@@ -26,6 +29,12 @@ struct Answered {
 struct Failed {
     component: String,
     kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Handled {
+    component: String,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -66,14 +75,15 @@ pub(crate) struct Metrics {
     durations: Family<OfComponent, Histogram, Seconds>,
     calls: Family<Answered, Counter>,
     call_durations: Family<OfComponent, Histogram, Seconds>,
+    messages: Family<Handled, Counter>,
+    message_durations: Family<OfComponent, Histogram, Seconds>,
     streams: Gauge,
     agents: Agents,
     failures: Family<Failed, Counter>,
     refused: Family<Refused, Counter>,
     waited: Histogram,
     outbound: Family<Failed, Counter>,
-    store: Family<StoreOperation, Histogram, Seconds>,
-    store_errors: Family<StoreOperation, Counter>,
+    store: Operations,
     ready: Gauge,
     live: Gauge,
     running: Gauge,
@@ -91,7 +101,29 @@ pub(crate) struct Series {
     requests: Family<Answered, Counter>,
     calls: Family<Answered, Counter>,
     call_durations: Histogram,
+    messages: Family<Handled, Counter>,
+    message_durations: Family<OfComponent, Histogram, Seconds>,
     component: String,
+}
+
+/// The series of the store's operations.
+#[derive(Clone)]
+pub(crate) struct Operations {
+    durations: Family<StoreOperation, Histogram, Seconds>,
+    errors: Family<StoreOperation, Counter>,
+}
+
+impl Operations {
+    /// One ended.
+    pub(crate) fn ended(&self, operation: &'static str, duration: Duration, succeeded: bool) {
+        let operation = StoreOperation { operation };
+        self.durations
+            .get_or_create(&operation)
+            .observe(duration.as_secs_f64());
+        if !succeeded {
+            self.errors.get_or_create(&operation).inc();
+        }
+    }
 }
 
 impl Series {
@@ -104,6 +136,18 @@ impl Series {
                 status,
             })
             .inc();
+    }
+
+    /// A message of a redis trigger was handled.
+    pub(crate) fn handled(&self, succeeded: bool, duration: Duration) {
+        let component = self.component.clone();
+        self.message_durations
+            .get_or_create(&OfComponent {
+                component: component.clone(),
+            })
+            .observe(duration.as_secs_f64());
+        let outcome = if succeeded { "ok" } else { "error" };
+        self.messages.get_or_create(&Handled { component, outcome }).inc();
     }
 
     /// A request was answered.
@@ -153,14 +197,18 @@ impl Metrics {
             durations: Family::new_with_constructor(Seconds),
             calls: Family::default(),
             call_durations: Family::new_with_constructor(Seconds),
+            messages: Family::default(),
+            message_durations: Family::new_with_constructor(Seconds),
             streams: Gauge::default(),
             agents,
             failures: Family::default(),
             refused: Family::default(),
             waited: Seconds.new_metric(),
             outbound: Family::default(),
-            store: Family::new_with_constructor(Seconds),
-            store_errors: Family::default(),
+            store: Operations {
+                durations: Family::new_with_constructor(Seconds),
+                errors: Family::default(),
+            },
             ready: Gauge::default(),
             live: Gauge::default(),
             running: Gauge::default(),
@@ -194,6 +242,17 @@ impl Metrics {
             metrics.call_durations.clone(),
         );
         registry.register(
+            "messages",
+            "Messages of redis triggers that components handled, by outcome",
+            metrics.messages.clone(),
+        );
+        registry.register_with_unit(
+            "message_duration",
+            "Time that a component took to handle a message",
+            Unit::Seconds,
+            metrics.message_durations.clone(),
+        );
+        registry.register(
             "streams_open",
             "Event streams that are being sent now",
             metrics.streams.clone(),
@@ -223,12 +282,12 @@ impl Metrics {
             "store_operation_duration",
             "Time that an operation of the store took, by operation",
             Unit::Seconds,
-            metrics.store.clone(),
+            metrics.store.durations.clone(),
         );
         registry.register(
             "store_operation_errors",
             "Operations of the store that failed",
-            metrics.store_errors.clone(),
+            metrics.store.errors.clone(),
         );
         registry.register(
             "store_round_trips",
@@ -278,8 +337,8 @@ impl Metrics {
         for reason in ["queue-full", "waited-too-long", "connections"] {
             drop(self.refused.get_or_create(&Refused { reason }));
         }
-        for operation in ["read", "commit", "watch"] {
-            drop(self.store_errors.get_or_create(&StoreOperation { operation }));
+        for operation in ["read", "commit", "watch", "key-value-read", "key-value-commit"] {
+            drop(self.store.errors.get_or_create(&StoreOperation { operation }));
         }
     }
 
@@ -305,8 +364,15 @@ impl Metrics {
             call_durations: self.call_durations.get_or_create_owned(&OfComponent {
                 component: component.clone(),
             }),
+            messages: self.messages.clone(),
+            message_durations: self.message_durations.clone(),
             component,
         }
+    }
+
+    /// What is counted of the store's operations.
+    pub(crate) fn store(&self) -> &Operations {
+        &self.store
     }
 
     /// What is counted of assistants, models and tools.
@@ -348,17 +414,6 @@ impl Metrics {
                 kind,
             })
             .inc();
-    }
-
-    /// An operation of the store ended.
-    pub(crate) fn store(&self, operation: &'static str, duration: Duration, succeeded: bool) {
-        let operation = StoreOperation { operation };
-        self.store
-            .get_or_create(&operation)
-            .observe(duration.as_secs_f64());
-        if !succeeded {
-            self.store_errors.get_or_create(&operation).inc();
-        }
     }
 
     /// How the cache of compiled components did.

@@ -13,7 +13,7 @@ use crate::files;
 use crate::guest::Guest;
 use crate::linker;
 use crate::messages::handler::Handler;
-use crate::metrics::Metrics;
+use crate::metrics::{Measured, Metrics};
 use crate::runtime::{Component, Runtime, Status};
 use crate::server::routes::Routes;
 use crate::wasi::Template;
@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, anyhow};
 use anyturn_check::Checked;
 use anyturn_key_value::Bucket;
 use anyturn_manifest::{Application, Dependency, DependencyName, Inherit, Middleware, Values};
-use anyturn_store::{AnyStore, NamespacedStore};
+use anyturn_store::AnyStore;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -291,7 +291,7 @@ pub(crate) fn runtime(
                 .collect(),
             allowed_hosts: settings.allowed_hosts,
             state,
-            key_value_stores: key_value_stores(component, status.store.as_ref())?,
+            key_value_stores: key_value_stores(component, status.store.as_ref(), &metrics)?,
             redis: Default::default(),
             series: metrics.of(id),
             idle: Default::default(),
@@ -317,7 +317,8 @@ pub(crate) fn runtime(
 fn key_value_stores(
     component: &anyturn_manifest::Component,
     store: Option<&AnyStore>,
-) -> Result<HashMap<String, Bucket<NamespacedStore>>> {
+    metrics: &Metrics,
+) -> Result<HashMap<String, Bucket<Measured>>> {
     let mut stores = HashMap::new();
     for (name, store) in component
         .key_value_stores()
@@ -325,7 +326,10 @@ fn key_value_stores(
         .filter_map(|name| Some((name, store?)))
     {
         let namespace = store.namespace(&format!("kv:{name}"))?;
-        stores.insert(name.clone(), Bucket::new(namespace));
+        stores.insert(
+            name.clone(),
+            Bucket::new(Measured::new(namespace, metrics.store().clone())),
+        );
     }
     Ok(stores)
 }

@@ -5,7 +5,7 @@ use crate::engine::limits::Limits;
 use crate::guest::Guest;
 use crate::linker::redis::pool::Pool;
 use crate::messages::handler::Handler;
-use crate::metrics::{Metrics, Series};
+use crate::metrics::{Measured, Metrics, Series};
 use crate::outbound::client::Client;
 use crate::probe::Probe;
 use crate::server::routes::Routes;
@@ -36,7 +36,7 @@ pub(crate) struct Component {
     /// Its namespace of the store.
     pub(crate) state: Option<NamespacedStore>,
     /// The key-value stores that it may use, by name.
-    pub(crate) key_value_stores: HashMap<String, Bucket<NamespacedStore>>,
+    pub(crate) key_value_stores: HashMap<String, Bucket<Measured>>,
     /// Its connections to Redis.
     pub(crate) redis: Pool,
     /// What is counted about it.

@@ -19,7 +19,7 @@ use crate::worker;
 use anyturn_manifest::Subscription;
 use futures::StreamExt as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -164,7 +164,10 @@ async fn handle(trigger: Arc<Trigger>, mut waiting: mpsc::Receiver<Vec<u8>>, dra
             }
         };
         let call = Call::new(RequestId::from(&request_id::new()), 0);
-        if let Err(failure) = handler::handle(runtime, component, &call, payload).await {
+        let started = Instant::now();
+        let handled = handler::handle(runtime, component, &call, payload).await;
+        component.series.handled(handled.is_ok(), started.elapsed());
+        if let Err(failure) = handled {
             worker::report(runtime, component, &call, &failure);
         }
         drop(permit);

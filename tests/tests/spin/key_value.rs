@@ -46,6 +46,20 @@ async fn one_store_answers_by_every_interface_over_the_embedded_state() {
 }
 
 #[tokio::test]
+async fn what_is_done_with_a_store_is_measured_apart_from_the_state() {
+    let host = application().start().await;
+    told(&host, "/new/key-value?default&set&a&1").await;
+    told(&host, "/old/keyvalue?default&get&a").await;
+    let metrics = host.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for operation in ["key-value-commit", "key-value-read"] {
+        let counted = format!("anyturn_store_operation_duration_seconds_count{{operation=\"{operation}\"}}");
+        assert!(metrics.contains(&counted), "{counted} is in:\n{metrics}");
+        let failed = format!("anyturn_store_operation_errors_total{{operation=\"{operation}\"}} 0");
+        assert!(metrics.contains(&failed), "{failed} is in:\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn one_store_answers_by_every_interface_over_redis() {
     let redis = RedisServer::start().await;
     let url = redis.url();

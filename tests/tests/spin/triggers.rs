@@ -107,6 +107,11 @@ async fn a_message_that_fails_is_told_and_the_next_one_is_handled() {
     publish(&redis, "new-blue", "after").await;
     until(&host, "messages", "after").await;
     assert!(host.log().contains("as it was told"), "{}", host.log());
+    let metrics = host.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for outcome in ["ok", "error"] {
+        let handled = format!("anyturn_messages_total{{component=\"new\",outcome=\"{outcome}\"}} 1");
+        assert!(metrics.contains(&handled), "{handled} is in:\n{metrics}");
+    }
 }
 
 #[tokio::test]

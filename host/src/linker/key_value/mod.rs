@@ -8,12 +8,12 @@ mod v3;
 mod wasi;
 
 use crate::guest::Guest;
+use crate::metrics::Measured;
 use anyturn_key_value::Bucket;
-use anyturn_store::NamespacedStore;
 use wasmtime::component::{HasData, Linker};
 
 /// A store as a component holds it.
-pub struct Store(Bucket<NamespacedStore>);
+pub struct Store(Bucket<Measured>);
 
 /// Ties the interfaces to an instance's data.
 struct KeyValue;

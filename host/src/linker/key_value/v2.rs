@@ -2,8 +2,8 @@
 
 use super::{KeyValue, Store};
 use crate::guest::Guest;
+use crate::metrics::Measured;
 use anyturn_key_value::Bucket;
-use anyturn_store::NamespacedStore;
 use wasmtime::component::{Linker, Resource};
 
 mod bindings {
@@ -29,7 +29,7 @@ fn error(error: anyturn_key_value::Error) -> Error {
 }
 
 /// The store of a resource.
-fn bucket(guest: &Guest, store: &Resource<Store>) -> wasmtime::Result<Bucket<NamespacedStore>> {
+fn bucket(guest: &Guest, store: &Resource<Store>) -> wasmtime::Result<Bucket<Measured>> {
     Ok(guest.table.get(store)?.0.clone())
 }
 

@@ -2,8 +2,8 @@
 
 use super::{KeyValue, Store};
 use crate::guest::Guest;
+use crate::metrics::Measured;
 use anyturn_key_value::{Bucket, MAX_PAGE};
-use anyturn_store::NamespacedStore;
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt as _, Stream as _};
 use std::pin::Pin;
@@ -48,7 +48,7 @@ fn error(error: anyturn_key_value::Error) -> Error {
 fn bucket<T: 'static>(
     accessor: &Accessor<T, KeyValue>,
     store: &Resource<Store>,
-) -> wasmtime::Result<Bucket<NamespacedStore>> {
+) -> wasmtime::Result<Bucket<Measured>> {
     accessor.with(|mut access| Ok(access.get().table.get(store)?.0.clone()))
 }
 
@@ -110,10 +110,7 @@ impl<T: Send + 'static> wit::HostStoreWithStore<T> for KeyValue {
 }
 
 /// Sends all keys, page by page, for as long as anybody takes them.
-async fn send_pages(
-    bucket: &Bucket<NamespacedStore>,
-    mut keys: mpsc::Sender<Vec<String>>,
-) -> Result<(), Error> {
+async fn send_pages(bucket: &Bucket<Measured>, mut keys: mpsc::Sender<Vec<String>>) -> Result<(), Error> {
     let mut cursor = None;
     loop {
         let page = bucket.page(cursor.as_deref(), MAX_PAGE).await.map_err(error)?;

@@ -2,8 +2,8 @@
 
 use super::{KeyValue, Store};
 use crate::guest::Guest;
+use crate::metrics::Measured;
 use anyturn_key_value::{Bucket, MAX_PAGE, Seen};
-use anyturn_store::NamespacedStore;
 use wasmtime::component::{Linker, Resource};
 
 mod bindings {
@@ -24,7 +24,7 @@ use bindings::wasi::keyvalue::store::{self, Error, KeyResponse};
 
 /// What was seen of a key, as a component holds it.
 pub struct Cas {
-    bucket: Bucket<NamespacedStore>,
+    bucket: Bucket<Measured>,
     key: String,
     seen: Seen,
 }
@@ -43,7 +43,7 @@ fn error(error: anyturn_key_value::Error) -> Error {
 }
 
 /// The store of a resource.
-fn bucket(guest: &Guest, bucket: &Resource<Store>) -> wasmtime::Result<Bucket<NamespacedStore>> {
+fn bucket(guest: &Guest, bucket: &Resource<Store>) -> wasmtime::Result<Bucket<Measured>> {
     Ok(guest.table.get(bucket)?.0.clone())
 }
 

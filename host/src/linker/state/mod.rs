@@ -5,6 +5,7 @@
 mod convert;
 
 use crate::guest::Guest;
+use crate::metrics::is_failure;
 use crate::runtime::Runtime;
 use anyturn_state::{Queue as _, Store as _};
 use anyturn_store::NamespacedStore;
@@ -59,11 +60,8 @@ where
     };
     let started = Instant::now();
     let result = operation(view).await;
-    let failed = matches!(
-        &result,
-        Err(anyturn_state::Error::Unavailable(_) | anyturn_state::Error::Corrupt(_))
-    );
-    runtime.metrics.store(name, started.elapsed(), !failed);
+    let operations = runtime.metrics.store();
+    operations.ended(name, started.elapsed(), !is_failure(&result));
     result.map_err(convert::error)
 }
 
