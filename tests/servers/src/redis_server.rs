@@ -73,6 +73,17 @@ impl RedisServer {
         server
     }
 
+    /// Everything that was ever written to it, as it stands in its log; for servers of [`RedisServer::start`].
+    pub fn written(&self) -> String {
+        let folder = self.folder.path().join("appendonlydir");
+        let entries = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("the log of Redis in {}: {error}", folder.display()));
+        let files = entries
+            .flatten()
+            .map(|entry| std::fs::read(entry.path()).unwrap_or_default());
+        String::from_utf8_lossy(&files.collect::<Vec<_>>().concat()).into_owned()
+    }
+
     /// Its address, as `REDIS_URL` takes it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
