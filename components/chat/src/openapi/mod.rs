@@ -2,8 +2,8 @@
 //! written from.
 //!
 //! It is generated natively and embedded as the file `openapi.json`, so that a component carries the text and not the
-//! generator; a test holds the file to the types, and every test's answers to the file. The APIs of tools are taken
-//! over from their own descriptions, below `/api`.
+//! generator; a test holds the file to the types, and every test's answers to the file. The APIs of tools and of
+//! signing in are taken over from their own descriptions, below `/api`.
 
 mod operations;
 mod shapes;
@@ -11,6 +11,8 @@ mod shapes;
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
+
+use crate::route::{self, Dialect};
 
 /// Schemas by their names, collected while operations refer to them.
 struct Schemas {
@@ -57,7 +59,9 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
         let description = renamed(description, name);
         for (path, operations) in object(&description, "/paths") {
             if path != "/openapi.json" {
-                paths.insert(format!("/api{path}"), below_api(operations));
+                let path = format!("/api{path}");
+                let operations = below_api(&path, operations);
+                paths.insert(path, operations);
             }
         }
         schemas.extend(
@@ -81,6 +85,7 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
             {"name": "Assistants", "description": "Whom one can talk to."},
             {"name": "OpenAI", "description": "The same for clients of OpenAI's Chat Completions."},
             {"name": "App", "description": "The same for the app of one assistant."},
+            {"name": "Accounts", "description": "Signing in with Google, and the caller's Google account."},
             {"name": "Tools", "description": "The tools' own APIs."},
             {"name": "Operations", "description": "For whoever runs the server."},
         ],
@@ -102,8 +107,8 @@ pub fn generate(tools: &[(&str, Value)]) -> Value {
 }
 
 const DESCRIPTION: &str = "An agent server in which any instance can take any turn.\n\n\
-    Errors are problem details (RFC 9457); below `/v1/chat` and `/v1/models` they have OpenAI's shape, below `/api/chat` \
-    and `/api/session` the app's (`success`, `error`, `message`). What is not \
+    Errors are problem details (RFC 9457); below `/v1/chat` and `/v1/models` they have OpenAI's shape, below `/api/chat`, \
+    `/api/session` and `/api/auth` the app's (`success`, `error`, `message`). What is not \
     JSON is 400 with line and column; what is JSON but not what is wanted is 422 with a JSON pointer (400 with `param` \
     in OpenAI's shape). Bodies over 1 MiB are 413. Every answer carries `x-request-id`, and what counts against the \
     user's limit `RateLimit`, `RateLimit-Policy` and `X-RateLimit-*`. In development mode everybody on this machine is \
@@ -139,20 +144,28 @@ fn object(value: &Value, pointer: &str) -> Map<String, Value> {
         .unwrap_or_default()
 }
 
-/// A tool's operations as they are seen from outside: through chat, which adds answers of its own.
-fn below_api(operations: Value) -> Value {
+/// A tool's operations, or those of signing in, as they are seen from outside: through chat, which adds answers of its
+/// own in the words of that path.
+fn below_api(path: &str, operations: Value) -> Value {
+    let (tag, shape) = match route::dialect(path) {
+        Dialect::App => ("Accounts", "AppError"),
+        Dialect::Native | Dialect::OpenAi => ("Tools", "Problem"),
+    };
     let mut operations = operations;
     for (method, operation) in operations.as_object_mut().into_iter().flatten() {
         let Some(operation) = operation.as_object_mut().filter(|_| method != "parameters") else {
             continue;
         };
-        operation.insert("tags".to_owned(), json!(["Tools"]));
-        operation.remove("security");
+        operation.insert("tags".to_owned(), json!([tag]));
+        // What nobody has to be signed in for stays so; how one signs in is chat's to say.
+        if operation.get("security") != Some(&json!([])) {
+            operation.remove("security");
+        }
         if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
             for status in [401, 403, 429, 502] {
                 answers
                     .entry(status.to_string())
-                    .or_insert_with(|| operations::shared("Problem", status));
+                    .or_insert_with(|| operations::shared(shape, status));
             }
         }
     }
