@@ -23,6 +23,7 @@ mod server;
 mod telemetry;
 mod tick;
 mod wasi;
+mod websocket;
 mod worker;
 
 /// Runs the program with the process's arguments and environment.

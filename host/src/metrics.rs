@@ -52,6 +52,16 @@ struct StoreOperation {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Directed {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ClosedBy {
+    code: u16,
+}
+
 /// Why an instance can be stopped.
 const FAILURES: [&str; 6] = ["trap", "cpu", "memory", "wall", "instantiation", "error"];
 
@@ -78,6 +88,9 @@ pub(crate) struct Metrics {
     messages: Family<Handled, Counter>,
     message_durations: Family<OfComponent, Histogram, Seconds>,
     streams: Gauge,
+    websockets: Gauge,
+    websocket_messages: Family<Directed, Counter>,
+    websocket_closes: Family<ClosedBy, Counter>,
     agents: Agents,
     failures: Family<Failed, Counter>,
     refused: Family<Refused, Counter>,
@@ -166,7 +179,7 @@ impl Series {
     }
 }
 
-/// An event stream that is being sent.
+/// An event stream that is being sent, or a WebSocket that is open.
 pub(crate) struct OpenStream(Gauge);
 
 impl Drop for OpenStream {
@@ -200,6 +213,9 @@ impl Metrics {
             messages: Family::default(),
             message_durations: Family::new_with_constructor(Seconds),
             streams: Gauge::default(),
+            websockets: Gauge::default(),
+            websocket_messages: Family::default(),
+            websocket_closes: Family::default(),
             agents,
             failures: Family::default(),
             refused: Family::default(),
@@ -256,6 +272,21 @@ impl Metrics {
             "streams_open",
             "Event streams that are being sent now",
             metrics.streams.clone(),
+        );
+        registry.register(
+            "websockets_open",
+            "WebSockets that are open now",
+            metrics.websockets.clone(),
+        );
+        registry.register(
+            "websocket_messages",
+            "Messages over WebSockets, by direction",
+            metrics.websocket_messages.clone(),
+        );
+        registry.register(
+            "websocket_closes",
+            "WebSockets that were closed, by code; 1006 broke off",
+            metrics.websocket_closes.clone(),
         );
         registry.register(
             "component_failures",
@@ -384,6 +415,24 @@ impl Metrics {
     pub(crate) fn stream(&self) -> OpenStream {
         self.streams.inc();
         OpenStream(self.streams.clone())
+    }
+
+    /// A WebSocket is opened, and lasts until what is returned is dropped.
+    pub(crate) fn websocket(&self) -> OpenStream {
+        self.websockets.inc();
+        OpenStream(self.websockets.clone())
+    }
+
+    /// A message came or went over a WebSocket.
+    pub(crate) fn websocket_message(&self, direction: &'static str) {
+        self.websocket_messages
+            .get_or_create(&Directed { direction })
+            .inc();
+    }
+
+    /// A WebSocket was closed.
+    pub(crate) fn websocket_closed(&self, code: u16) {
+        self.websocket_closes.get_or_create(&ClosedBy { code }).inc();
     }
 
     /// An instance was stopped.

@@ -45,6 +45,7 @@ pub struct Component {
     pub(crate) variables: BTreeMap<VariableName, Template>,
     pub(crate) hosts: Vec<HostEntry>,
     pub(crate) tick: Option<Tick>,
+    pub(crate) websocket: Option<WebSocket>,
 }
 
 /// A request that the host makes to a component again and again: `[component.x.tool.anyturn]` with
@@ -55,6 +56,16 @@ pub struct Tick {
     pub path: String,
     /// How often.
     pub every: Duration,
+}
+
+/// A WebSocket in front of a component that streams events: `[component.x.tool.anyturn]` with
+/// `websocket = { path = "/ws", api = "/api/chat" }`. Spin ignores it; there is none there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocket {
+    /// The path at which clients connect.
+    pub path: String,
+    /// Below which path the component has what it takes: `/process`, `/caller` and `/session/{id}/events`.
+    pub api: String,
 }
 
 /// An entry of `allowed_outbound_hosts`, read as far as it can be before the variables are known.
@@ -157,6 +168,11 @@ impl Component {
     /// What the host asks it to do again and again.
     pub fn tick(&self) -> Option<&Tick> {
         self.tick.as_ref()
+    }
+
+    /// The WebSocket that the host has in front of it.
+    pub fn websocket(&self) -> Option<&WebSocket> {
+        self.websocket.as_ref()
     }
 }
 

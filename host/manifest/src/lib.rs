@@ -58,7 +58,7 @@ mod variables;
 
 use std::path::Path;
 
-pub use application::{Application, Component, Settings, Tick};
+pub use application::{Application, Component, Settings, Tick, WebSocket};
 pub use dependency::{
     Configuration, Dependency, DependencyName, Inherit, InvalidDependencyName, PackageName,
 };

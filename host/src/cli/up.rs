@@ -10,6 +10,7 @@ use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
 use crate::readiness::Readiness;
 use crate::runtime::Status;
+use crate::websocket::{self, WebSockets};
 use crate::{drain, messages, server, tick};
 use anyhow::{Context as _, Result, anyhow};
 use std::net::SocketAddr;
@@ -68,6 +69,19 @@ pub(super) struct Arguments {
     )]
     max_connections: usize,
 
+    /// How many WebSockets a user may have open.
+    #[arg(
+        long,
+        env = "ANYTURN_MAX_WEBSOCKETS_PER_USER",
+        default_value_t = 20,
+        value_name = "CONNECTIONS"
+    )]
+    max_websockets_per_user: usize,
+
+    /// How often a silent WebSocket client is asked whether it is still there; it is left after three times.
+    #[arg(long, env = "ANYTURN_WEBSOCKET_PING", default_value = "30s", value_name = "TIME", value_parser = duration)]
+    websocket_ping: Duration,
+
     /// Memory that an instance may have, in MiB.
     #[arg(long, env = "ANYTURN_MEMORY_LIMIT", default_value_t = 256, value_name = "MIB",
           value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -102,6 +116,9 @@ pub(super) struct Arguments {
 /// The pause before the port is closed, where others than this machine can connect: longer than load balancers
 /// take to notice, as they ask every few seconds.
 const DRAIN_PAUSE: Duration = Duration::from_secs(5);
+
+/// The shortest time between two pings: none would be a loop.
+const SHORTEST_PING: Duration = Duration::from_millis(10);
 
 /// Elements that a table may have: function pointers, so far more than any component needs.
 const TABLE_LIMIT: usize = 20_000;
@@ -192,21 +209,30 @@ async fn serve(arguments: Arguments) -> Result<()> {
         &runtime,
         &drain,
     );
-    until_stopped(listener, runtime, identified, drain, &arguments).await
+    let websockets = WebSockets::new(
+        &checked.application,
+        &runtime,
+        websocket::Limits {
+            per_user: arguments.max_websockets_per_user,
+            ping: arguments.websocket_ping.max(SHORTEST_PING),
+        },
+    );
+    let settings = server::Settings {
+        connections: arguments.max_connections,
+        development: !identified && arguments.listen.ip().is_loopback(),
+        readiness: Readiness::watch(runtime.status.store.clone(), arguments.ready_grace),
+        websockets,
+    };
+    until_stopped(listener, runtime, settings, drain, &arguments).await
 }
 
 async fn until_stopped(
     listener: tokio::net::TcpListener,
     runtime: Arc<crate::runtime::Runtime>,
-    identified: bool,
+    settings: server::Settings,
     drain: drain::Drain,
     arguments: &Arguments,
 ) -> Result<()> {
-    let settings = server::Settings {
-        connections: arguments.max_connections,
-        development: !identified && arguments.listen.ip().is_loopback(),
-        readiness: Readiness::watch(runtime.status.store.clone(), arguments.ready_grace),
-    };
     let serving = tokio::spawn(server::serve(
         listener,
         Arc::clone(&runtime),

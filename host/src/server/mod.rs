@@ -10,6 +10,7 @@ mod service;
 use crate::drain::Drain;
 use crate::readiness::Readiness;
 use crate::runtime::Runtime;
+use crate::websocket::WebSockets;
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) development: bool,
     /// Whether the store is there.
     pub(crate) readiness: Readiness,
+    /// The WebSockets.
+    pub(crate) websockets: WebSockets,
 }
 
 /// Opens the socket.
@@ -62,6 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings
         settings.development,
         settings.readiness,
         drain.clone(),
+        settings.websockets,
     ));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -80,7 +84,8 @@ pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>, settings
     let begin = |stream, client, place: Place| {
         let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
         tokio::spawn(async move {
-            let serving = connection(&builder, service, stream, client, place.spare, drain);
+            let place = Arc::new(place);
+            let serving = connection(&builder, service, stream, client, Arc::clone(&place), drain);
             if place.spare {
                 let _ = tokio::time::timeout(SPARE_TIMEOUT, serving).await;
             } else {
@@ -120,7 +125,7 @@ struct Places {
 }
 
 /// A connection may be open until this is dropped.
-struct Place {
+pub(crate) struct Place {
     spare: bool,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -153,15 +158,15 @@ async fn connection(
     service: Arc<Service>,
     stream: TcpStream,
     client: SocketAddr,
-    spare: bool,
+    place: Arc<Place>,
     drain: Drain,
 ) {
     // Small pieces of a stream go out at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
-    let connection = Arc::new(Connection::new(client, spare));
-    let serving = builder.serve_connection(
+    let connection = Arc::new(Connection::new(client, place));
+    let serving = builder.serve_connection_with_upgrades(
         TokioIo::new(stream),
         hyper::service::service_fn(move |request| {
             let (service, connection) = (Arc::clone(&service), Arc::clone(&connection));

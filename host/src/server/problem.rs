@@ -25,6 +25,10 @@ pub(crate) enum Problem {
     CrossSite,
     /// The host's own pages are only read.
     MethodNotAllowed,
+    /// A WebSocket is here, and the request asks for none.
+    NoUpgrade,
+    /// The user has as many WebSockets as may be.
+    TooManyConnections,
 }
 
 impl Problem {
@@ -66,6 +70,18 @@ impl Problem {
                 "method-not-allowed",
                 "This page can only be read",
                 "Use GET or HEAD.",
+            ),
+            Self::NoUpgrade => (
+                StatusCode::UPGRADE_REQUIRED,
+                "no-upgrade",
+                "There is a WebSocket at this address",
+                "Connect with a WebSocket client: version 13, over HTTP/1.1.",
+            ),
+            Self::TooManyConnections => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-connections",
+                "You have too many connections",
+                "Close one of your WebSockets, or use it for this as well.",
             ),
             Self::Failed(failure) => return Self::failed(failure),
         };
@@ -139,6 +155,13 @@ impl Problem {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
             }
 
+            Self::NoUpgrade => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            Self::TooManyConnections => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+            }
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             }

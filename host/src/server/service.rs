@@ -1,5 +1,6 @@
 //! One request from outside: who it is for, whether it may come in, and what it is answered with.
 
+use super::Place;
 use super::headers::{self, REQUEST_ID};
 use super::pages::Pages;
 use super::problem::Problem;
@@ -11,10 +12,11 @@ use crate::guest::{Call, RequestId};
 use crate::metrics::OpenStream;
 use crate::readiness::Readiness;
 use crate::runtime::Runtime;
+use crate::websocket::{NoAnswer, Refused, WebSockets};
 use crate::worker::{self, GuestBody};
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -28,17 +30,17 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// Where requests come from.
 pub(super) struct Connection {
     client: HeaderValue,
-    /// Whether it is one more than there may be, which gets the host's own pages only.
-    spare: bool,
+    /// Its place among the connections. One more than there may be gets the host's own pages only.
+    place: Arc<Place>,
 }
 
 impl Connection {
     /// A connection from `client`.
-    pub(super) fn new(client: SocketAddr, spare: bool) -> Self {
+    pub(super) fn new(client: SocketAddr, place: Arc<Place>) -> Self {
         let client = HeaderValue::try_from(client.to_string());
         Self {
             client: client.unwrap_or(HeaderValue::from_static("0.0.0.0:0")),
-            spare,
+            place,
         }
     }
 }
@@ -49,6 +51,7 @@ pub(super) struct Service {
     development: bool,
     pages: Pages,
     drain: Drain,
+    websockets: WebSockets,
 }
 
 /// What a client gets: a component's answer, or the host's own.
@@ -65,13 +68,20 @@ pub(super) struct Counted {
 
 impl Service {
     /// Answers for an application. In development mode only this machine is let in.
-    pub(super) fn new(runtime: Arc<Runtime>, development: bool, readiness: Readiness, drain: Drain) -> Self {
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        development: bool,
+        readiness: Readiness,
+        drain: Drain,
+        websockets: WebSockets,
+    ) -> Self {
         let pages = Pages::new(Arc::clone(&runtime), readiness, drain.clone());
         Self {
             runtime,
             development,
             pages,
             drain,
+            websockets,
         }
     }
 
@@ -91,13 +101,14 @@ impl Service {
         };
         // Whoever keeps connections is told to leave this one while it still works: a request on a connection
         // that is being closed would be lost. HTTP/2 has a frame of its own for it.
-        let closes = (self.drain.is_leaving() || connection.spare) && request.version() < Version::HTTP_2;
+        let closes =
+            (self.drain.is_leaving() || connection.place.spare) && request.version() < Version::HTTP_2;
         let mut response = match self.route(connection, request, &id).await {
             Ok(response) => response,
             Err(problem) => problem.response(id.to_str().unwrap_or_default()).map(Body::Host),
         };
         response.headers_mut().insert(REQUEST_ID, id);
-        if closes {
+        if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -125,9 +136,25 @@ impl Service {
                 .await
                 .map(|body| Body::Host(Full::new(body))));
         }
-        if connection.spare {
+        if connection.place.spare {
             self.runtime.metrics.refused("connections");
             return Err(Problem::Overloaded(RETRY_AFTER));
+        }
+        if self.websockets.are_at(request.uri().path()) {
+            let place: Arc<Place> = Arc::clone(&connection.place);
+            let opened = self
+                .websockets
+                .open(&self.runtime, &self.drain, place, request)
+                .await;
+            return match opened {
+                Ok(response) | Err(Refused::Answered(response)) => Ok(response.map(Body::Host)),
+                Err(Refused::NoUpgrade) => Err(Problem::NoUpgrade),
+                Err(Refused::TooMany) => Err(Problem::TooManyConnections),
+                Err(Refused::Failed(NoAnswer::Failed(failure))) => Err(Problem::Failed(failure)),
+                Err(Refused::Failed(NoAnswer::Busy(_) | NoAnswer::BrokenOff)) => {
+                    Err(Problem::Overloaded(RETRY_AFTER))
+                }
+            };
         }
         qualify(&mut request)?;
         let uri = request.uri().clone();

@@ -99,7 +99,7 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
     if let Some(node) = table.take("build") {
         build(&node);
     }
-    let tick = table.take("tool").and_then(|node| tool::ours(&node));
+    let (tick, websocket) = table.take("tool").map_or((None, None), |node| tool::ours(&node));
     let inherit_all = table.take("dependencies_inherit_configuration");
     let dependencies = table.take("dependencies");
     own("dependencies", dependencies.clone());
@@ -122,6 +122,7 @@ pub(super) fn one<'a>(scope: &Scope, id: &ComponentId, node: &Node<'a>) -> Optio
         variables,
         hosts,
         tick,
+        websocket,
     };
     Some(Draft {
         component,

@@ -2,23 +2,49 @@
 
 use std::time::Duration;
 
-use crate::application::Tick;
+use crate::application::{Tick, WebSocket};
 use crate::reader::Node;
 
 /// The settings of tools and plug-ins, which Spin ignores. Those of `anyturn` are our host's; of the others only
 /// the shape is checked.
-pub(super) fn ours(node: &Node<'_>) -> Option<Tick> {
-    let mut tick = None;
+pub(super) fn ours(node: &Node<'_>) -> (Option<Tick>, Option<WebSocket>) {
+    let (mut tick, mut websocket) = (None, None);
     for (tool, settings) in node.entries().unwrap_or_default() {
         let Some(mut table) = settings.table() else {
             continue;
         };
         if tool == "anyturn" {
             tick = table.take("tick").and_then(|node| read_tick(&node));
+            websocket = table.take("websocket").and_then(|node| read_websocket(&node));
             table.finish();
         }
     }
-    tick
+    (tick, websocket)
+}
+
+fn read_websocket(node: &Node<'_>) -> Option<WebSocket> {
+    let mut table = node.table()?;
+    let path = table.require("path", "path = \"/ws\"");
+    let api = table.require("api", "api = \"/api/chat\"");
+    table.finish();
+    let path = path.and_then(|node| read_path(&node, "/ws"));
+    let api = api.and_then(|node| read_path(&node, "/api/chat"));
+    Some(WebSocket {
+        path: path?,
+        api: api?,
+    })
+}
+
+fn read_path(node: &Node<'_>, example: &str) -> Option<String> {
+    let path = node.string()?;
+    if path.starts_with('/') {
+        return Some(path.trim_end_matches('/').to_owned());
+    }
+    node.error(
+        "is no path",
+        format!("write one that begins with `/`, such as \"{example}\""),
+    );
+    None
 }
 
 fn read_tick(node: &Node<'_>) -> Option<Tick> {
@@ -26,17 +52,7 @@ fn read_tick(node: &Node<'_>) -> Option<Tick> {
     let path = table.require("path", "path = \"/internal/tick\"");
     let every = table.require("every", "every = \"1s\"");
     table.finish();
-    let path = path.and_then(|node| {
-        let path = node.string()?;
-        if !path.starts_with('/') {
-            node.error(
-                "is no path",
-                "write one that begins with `/`, such as \"/internal/tick\"",
-            );
-            return None;
-        }
-        Some(path.to_owned())
-    });
+    let path = path.and_then(|node| read_path(&node, "/internal/tick"));
     let every = every.and_then(|node| {
         let every = interval(node.string()?);
         if every.is_none() {
