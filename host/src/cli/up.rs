@@ -82,6 +82,10 @@ pub(super) struct Arguments {
     #[arg(long, env = "ANYTURN_WEBSOCKET_PING", default_value = "30s", value_name = "TIME", value_parser = duration)]
     websocket_ping: Duration,
 
+    /// How long a WebSocket client may take to read a message until it is left.
+    #[arg(long, env = "ANYTURN_WEBSOCKET_PATIENCE", default_value = "30s", value_name = "TIME", value_parser = duration)]
+    websocket_patience: Duration,
+
     /// Memory that an instance may have, in MiB.
     #[arg(long, env = "ANYTURN_MEMORY_LIMIT", default_value_t = 256, value_name = "MIB",
           value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -215,6 +219,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
         websocket::Limits {
             per_user: arguments.max_websockets_per_user,
             ping: arguments.websocket_ping.max(SHORTEST_PING),
+            patience: arguments.websocket_patience,
         },
     );
     let settings = server::Settings {

@@ -1,7 +1,7 @@
 //! One connection: what comes in becomes turns, what turns tell goes out, and how it ends.
 
 use super::turn::{self, Heard, Session, Wanted};
-use super::{Client, Code, Surroundings};
+use super::{Client, Code, Limits, Surroundings};
 use futures::{SinkExt as _, StreamExt as _};
 use http::HeaderValue;
 use hyper::upgrade::Upgraded;
@@ -27,8 +27,6 @@ const BUFFER: usize = 4 << 10;
 const AT_ONCE: usize = 8;
 /// How many messages wait for a slow reader; then their turns' streams wait, too.
 const WAITING: usize = 16;
-/// How long a client may take to read a message.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take to answer that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How many pings and pongs may come between two of our own.
@@ -69,15 +67,6 @@ pub(super) async fn run(
     let metrics = Arc::clone(&client.runtime);
     let open = metrics.metrics.websocket();
     let (messages, told) = mpsc::channel(WAITING);
-    let connection = Connection {
-        resumes: session.is_some(),
-        session: Arc::new(Mutex::new(session)),
-        client,
-        turns: JoinSet::new(),
-        messages,
-        control: 0,
-        unanswered: 0,
-    };
     let Surroundings {
         drain,
         limits,
@@ -85,6 +74,16 @@ pub(super) async fn run(
         counted,
         place,
     } = surroundings;
+    let connection = Connection {
+        resumes: session.is_some(),
+        session: Arc::new(Mutex::new(session)),
+        client,
+        turns: JoinSet::new(),
+        messages,
+        limits,
+        control: 0,
+        unanswered: 0,
+    };
     let expiry = async {
         match expires.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default()) {
             Some(left) => tokio::time::sleep(left).await,
@@ -92,7 +91,7 @@ pub(super) async fn run(
         }
     };
     let code = tokio::select! {
-        code = connection.serve(&mut stream, told, last_event, limits.ping, drain.begun()) => code,
+        code = connection.serve(&mut stream, told, last_event, drain.begun()) => code,
         () = expiry => Code::Expired,
     };
     metrics.metrics.websocket_closed(code as u16);
@@ -107,6 +106,7 @@ struct Connection {
     resumes: bool,
     turns: JoinSet<Heard>,
     messages: Sender<String>,
+    limits: Limits,
     /// Pings and pongs since our last ping.
     control: u32,
     /// Our pings since the last sign of life.
@@ -119,7 +119,6 @@ impl Connection {
         stream: &mut Stream,
         mut told: mpsc::Receiver<String>,
         last_event: Option<String>,
-        ping: Duration,
         leaving: impl Future<Output = ()>,
     ) -> Code {
         if self.resumes {
@@ -128,6 +127,7 @@ impl Connection {
         }
         let mut leaving = std::pin::pin!(leaving);
         let mut left = false;
+        let ping = self.limits.ping;
         let mut pings = tokio::time::interval_at(Instant::now() + ping, ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -136,7 +136,7 @@ impl Connection {
                 biased;
                 Some(message) = told.recv() => {
                     self.client.runtime.metrics.websocket_message("out");
-                    send(stream, Message::text(message)).await
+                    self.send(stream, Message::text(message)).await
                 }
                 Some(heard) = self.turns.join_next() => match heard {
                     Ok(Heard::Expired) => Err(Code::Expired),
@@ -235,15 +235,15 @@ impl Connection {
         if self.unanswered > UNANSWERED {
             return Err(Code::Idle);
         }
-        send(stream, Message::Ping(bytes::Bytes::new())).await
+        self.send(stream, Message::Ping(bytes::Bytes::new())).await
     }
-}
 
-async fn send(stream: &mut Stream, message: Message) -> Result<(), Code> {
-    match tokio::time::timeout(PATIENCE, stream.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(code_of(&error)),
-        Err(_) => Err(Code::Policy),
+    async fn send(&self, stream: &mut Stream, message: Message) -> Result<(), Code> {
+        match tokio::time::timeout(self.limits.patience, stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(code_of(&error)),
+            Err(_) => Err(Code::Policy),
+        }
     }
 }
 

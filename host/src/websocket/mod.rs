@@ -38,6 +38,8 @@ pub(crate) struct Limits {
     pub(crate) per_user: usize,
     /// How often a silent client is asked whether it is still there.
     pub(crate) ping: Duration,
+    /// How long a client may take to read a message.
+    pub(crate) patience: Duration,
 }
 
 /// Why the host closes a connection.

@@ -3,6 +3,8 @@
 mod client;
 mod endings;
 mod hostile;
+mod page;
+mod slow;
 
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::host::{Host, HostBuilder};
