@@ -217,6 +217,37 @@ fn what_was_found_is_there_in_the_next_turn() {
 }
 
 #[test]
+fn the_app_is_told_what_is_kept_in_mind_in_its_own_words() {
+    let mut inbox = Inbox::offline();
+    inbox.say("Archive all newsletters from today");
+    let read = |inbox: &Inbox| {
+        let session = inbox.session.as_ref().unwrap();
+        inbox.world.get(&format!("/api/chat/session/{session}")).json()
+    };
+    let asked = read(&inbox);
+    let email = &asked["state"]["agents"][0];
+    assert_eq!(email["agent"], "email", "{asked}");
+    assert_eq!(
+        email["pending_action"],
+        json!({"action": "archive_emails", "count": 23, "risk_level": asked["confirmation_context"]["risk_level"]})
+    );
+    assert_eq!(asked["state"]["command_list"][0]["status"], "waiting", "{asked}");
+
+    inbox.say("yes");
+    let (app, native) = (read(&inbox), inbox.state());
+    // What does not wait is the same in both dialects.
+    assert_eq!(app["state"], native);
+    let email = &app["state"]["agents"][0];
+    assert!(
+        email["last_action"].is_string() && email.get("pending_action").is_none(),
+        "{app}"
+    );
+    assert!(email["working_data"][0]["result"].is_object(), "{app}");
+    assert_eq!(email["tool_call_list"][0]["worked"], true, "{app}");
+    assert_eq!(app["state"]["command_list"][0]["status"], "finished", "{app}");
+}
+
+#[test]
 fn the_day_is_told_with_who_is_coming() {
     let mut inbox = Inbox::offline();
     let day = inbox.say("what's on tomorrow and who is coming?");

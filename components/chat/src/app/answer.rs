@@ -81,16 +81,20 @@ impl<'a> Confirmation<'a> {
         let asked = |gate: &&Gate| gate.kind == GateKind::Confirm && gate.state == GateState::Open;
         let mut open = gates.iter().filter(asked);
         let first = open.next()?;
-        let alone = Self {
-            action: &first.tool,
-            count: first.count.unwrap_or(1),
-            risk_level: first.risk_level,
-        };
-        Some(open.fold(alone, |all, gate| Self {
+        Some(open.fold(Self::about(first), |all, gate| Self {
             count: all.count.saturating_add(gate.count.unwrap_or(1)),
             risk_level: all.risk_level.max(gate.risk_level),
             ..all
         }))
+    }
+
+    /// One call that waits, whoever decides.
+    pub fn about(gate: &'a Gate) -> Self {
+        Self {
+            action: &gate.tool,
+            count: gate.count.unwrap_or(1),
+            risk_level: gate.risk_level,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod sessions;
+mod state;
 pub mod turns;
 
 use bytes::Bytes;

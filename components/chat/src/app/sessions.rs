@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::Confirmation;
+use super::state::StateView;
 use crate::assistants::Files;
 use crate::exchange::{Caller, Exchange};
 use crate::http::{Problem, Response, respond};
@@ -30,6 +31,9 @@ struct SessionView<'a> {
     requires_confirmation: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmation_context: Option<Confirmation<'a>>,
+    /// What an assistant of several agents keeps in mind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<StateView<'a>>,
     #[serde(rename = "conversationHistory")]
     history: Vec<Said>,
 }
@@ -96,6 +100,7 @@ pub async fn read<P: Platform>(
         expires_at: expires(exchange, &session)?,
         requires_confirmation: confirmation.is_some(),
         confirmation_context: confirmation,
+        state: session.state.as_ref().map(StateView::of),
         history: session.messages.iter().map(said).collect(),
     };
     Ok(respond::json(StatusCode::OK, &view))

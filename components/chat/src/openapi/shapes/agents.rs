@@ -60,7 +60,7 @@ pub(in crate::openapi) struct State {
 /// Something that an agent was asked for, in words.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct AgentCommand {
+pub(super) struct AgentCommand {
     /// The agent's name.
     agent: String,
     /// What is to be done.
@@ -106,7 +106,7 @@ struct AgentState {
 /// What a tool has answered.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct ToolData {
+pub(super) struct ToolData {
     /// The tool's name for people.
     tool: String,
     /// The structured result; text if there is none.
@@ -116,7 +116,7 @@ struct ToolData {
 /// A call of a tool.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct ToolCalled {
+pub(super) struct ToolCalled {
     /// The tool's name for people.
     tool: String,
     /// Whether it worked.

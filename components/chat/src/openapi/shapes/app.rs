@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Time;
+use super::agents::{AgentCommand, ToolCalled, ToolData};
 use super::decisions::RiskLevel;
 
 /// What came of a message.
@@ -76,9 +77,42 @@ pub(in crate::openapi) struct AppSession {
     /// What waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmation_context: Option<AppConfirmation>,
+    /// What an assistant of several agents keeps in mind; left out of others, and before their first turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<AppState>,
     /// What was said in the last 10 turns, the oldest first.
     #[serde(rename = "conversationHistory")]
     history: Vec<AppSaid>,
+}
+
+/// What an assistant of several agents keeps in mind in a session.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct AppState {
+    /// What agents were asked for in the latest turn.
+    command_list: Vec<AgentCommand>,
+    /// What the assistant has noted.
+    accumulated_knowledge: String,
+    /// What each agent knows, in the order in which they were first asked.
+    agents: Vec<AppAgentState>,
+}
+
+/// What an agent knows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct AppAgentState {
+    /// The agent's name.
+    agent: String,
+    /// What its tools have answered, the latest last, as far as there is room.
+    working_data: Vec<ToolData>,
+    /// The latest calls of its tools, the latest last.
+    tool_call_list: Vec<ToolCalled>,
+    /// What it has changed last: the tool's name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_action: Option<String>,
+    /// What it is to do when somebody has decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_action: Option<AppConfirmation>,
 }
 
 /// A message.
