@@ -35,6 +35,7 @@ fn main() -> Result<()> {
         rows::app::measure(&mut report, time).await?;
         rows::steps::measure(&mut report, time).await?;
         rows::streams::measure(&mut report, time).await?;
+        rows::sockets::measure(&mut report).await?;
         rows::start::measure(&mut report).await?;
         rows::start::sizes(&mut report)
     })?;

@@ -3,6 +3,7 @@
 pub mod app;
 mod process;
 mod requests;
+pub mod sockets;
 pub mod start;
 pub mod steps;
 pub mod streams;
