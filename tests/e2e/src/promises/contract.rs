@@ -94,11 +94,18 @@ pub(crate) async fn every_documented_operation_answers_as_documented(visit: &Vis
             "{} {path} answered {}: {}",
             operation.method, answer.status, answer.text
         );
-        assert!(!answer.status.is_server_error(), "{what}");
+        // What the operator has not set up is told with the name of what is missing.
+        let unset = answer.status == StatusCode::NOT_IMPLEMENTED && answer.text.contains("variable");
+        assert!(unset || !answer.status.is_server_error(), "{what}");
         if operation.method == "GET" {
             // Where there is nothing to hear, that is the answer.
             let silent = path.ends_with("/events") && answer.status == StatusCode::NO_CONTENT;
-            assert!(silent || answer.status == StatusCode::OK, "{what}");
+            // Google has sent nobody back.
+            let unasked = path.ends_with("/callback") && answer.status == StatusCode::BAD_REQUEST;
+            assert!(
+                silent || unset || unasked || answer.status == StatusCode::OK,
+                "{what}"
+            );
         }
         let problem = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
         let nowhere = problem["type"] == "https://anyturn.dev/problems/not-found";
