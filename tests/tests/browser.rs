@@ -193,3 +193,66 @@ async fn everything_on_the_page_has_a_name_and_is_reached_by_keyboard() {
         .await;
     assert_eq!(ground, "rgb(20, 22, 27)", "the dark theme is dark");
 }
+
+#[tokio::test]
+async fn what_tools_return_is_shown_as_cards_and_never_run() {
+    let host = Host::start().await;
+    let page = Page::open(&host).await;
+    let hostile = "<img src=x onerror=window.hit=1><script>window.hit=2</script>";
+    let results = serde_json::json!([
+        { "emails": [
+            { "from": { "name": hostile, "email": "a@b.example" }, "subject": hostile, "snippet": hostile,
+              "date": "2026-11-20T23:30:00+01:00", "unread": true },
+            { "from": "not an address", "subject": 5, "date": "<b>soon</b>" }
+        ] },
+        { "id": "m1", "from": { "name": "Ann", "email": "a@b.example" }, "to": [], "subject": "Hello",
+          "date": "2026-11-20T08:05:00+01:00", "body": format!("{hostile}\nhttps://tracker.example/p.png"), "attachments": [] },
+        { "events": [
+            { "title": hostile, "start": "2026-11-21T11:00:00-08:00", "end": "2026-11-21T11:30:00-08:00", "all_day": false,
+              "guests": [{ "name": hostile, "address": "g@b.example", "answer": "declined" }], "guest_count": 3, "location": hostile }
+        ] },
+        { "contacts": [{ "name": hostile, "addresses": ["c@b.example"] }] },
+        { "slots": [{ "number": 1, "start": "2026-11-26T14:00:00+01:00", "end": "2026-11-26T14:30:00+01:00" }] },
+        { "emails": [] },
+        { "tasks": [] },
+        null
+    ]);
+    let shown = page
+        .client
+        .execute_async(
+            "const [results, done] = arguments; import('/cards.js').then(({ cards }) => { \
+             const shown = results.map((result) => { const node = cards(result); if (node) document.body.append(node); return node?.innerText ?? null; }); \
+             const unsafe = document.querySelectorAll('.card img, .card script, .card a, .card [style]').length; \
+             setTimeout(() => done([shown, unsafe, typeof window.hit]), 50); })",
+            vec![results],
+        )
+        .await
+        .unwrap();
+    assert_eq!(shown[1], 0, "nothing of it became markup");
+    assert_eq!(shown[2], "undefined", "nothing of it ran");
+    let texts = shown[0].as_array().unwrap();
+    let text = |at: usize| texts[at].as_str().unwrap_or_default();
+    assert!(
+        text(0).contains(hostile) && (text(0).contains("23:30") || text(0).contains("11:30")),
+        "{}",
+        text(0)
+    );
+    assert!(text(1).contains("https://tracker.example/p.png"), "{}", text(1));
+    assert!(
+        text(2).contains("11:00") && text(2).contains("(declined), 2 more"),
+        "an event is told by the clock of its user: {}",
+        text(2)
+    );
+    assert!(text(3).contains("c@b.example"));
+    assert!(
+        text(4).contains("14:30") || text(4).contains("2:30"),
+        "{}",
+        text(4)
+    );
+    assert_eq!(text(5), "No e-mails");
+    assert!(
+        texts[6].is_null() && texts[7].is_null(),
+        "what has no such shape is shown as before"
+    );
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+}

@@ -1,7 +1,8 @@
 // The chat page: one conversation at a time, the list of the others, and what the keyboard does.
 
 import * as api from "/api.js";
-import { Answer, ago, failure, make, offerUndo, undoReport, userMessage, welcome } from "/view.js";
+import { make } from "/make.js";
+import { Answer, ago, failure, offerUndo, undoReport, userMessage, welcome } from "/view.js";
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
@@ -172,6 +173,7 @@ function hear(answer, event, data, turn, after) {
   keepInView(() => {
     if (event === "turn.resumed") answer.reset(data.text);
     else if (event === "text.delta") answer.append(data.text);
+    else if (event === "agent.progress") answer.progressed(data);
     else if (event === "tool.started") answer.toolStarted(data);
     else if (event === "tool.finished") answer.toolFinished(data);
     else if (event === "gate.opened" || event === "gate.decided") showGate(answer, data, turn, after);

@@ -1,17 +1,8 @@
-// What a conversation looks like: messages, tool cards, errors. Knows no server.
+// What a conversation looks like: messages, tools, decisions, errors. Knows no server.
 
+import { cards } from "/cards.js";
+import { make } from "/make.js";
 import { render } from "/markdown.js";
-
-export function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child != null));
-  return node;
-}
 
 const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
@@ -44,15 +35,18 @@ export class Answer {
   #frame = 0;
   #cards = new Map();
   #gates = new Map();
+  #shown = new Set();
 
   constructor(assistant) {
+    this.progress = make("ul", { class: "progress", "aria-label": "Progress" });
     this.tools = make("div", { class: "tools" });
+    this.cards = make("div", { class: "results" });
     this.body = make("div", { class: "body" });
     this.gates = make("div", { class: "gates" });
     this.working = make("div", { class: "working", role: "img", "aria-label": "Working" }, make("i"), make("i"), make("i"));
     // Announced once it is complete, not token by token.
     this.node = make("article", { class: "message assistant", "aria-label": assistant, "aria-busy": "true" },
-      this.tools, this.body, this.gates, this.working);
+      this.tools, this.cards, this.body, this.gates, this.progress, this.working);
   }
 
   append(text) {
@@ -67,6 +61,15 @@ export class Answer {
   reset(text) {
     this.#text = "";
     this.append(text);
+  }
+
+  // Shows who is at what, one line for each, as long as the answer is not complete.
+  progressed({ stage, agent, status }) {
+    const who = agent ?? "";
+    let line = [...this.progress.children].find((one) => one.dataset.agent === who);
+    if (!line) this.progress.append(line = make("li", { "data-agent": who }));
+    line.className = status;
+    line.textContent = `${agent ? `${agent}: ` : ""}${(STAGES[stage] ?? stage)}${STATUSES[status] ?? ""}`;
   }
 
   toolStarted(call) {
@@ -87,6 +90,9 @@ export class Answer {
     if (call.result != null) {
       details.append(make("dt", {}, "Result"), make("dd", {}, make("pre", {}, pretty(call.result))));
     }
+    const shown = call.is_error ? null : cards(call.result);
+    if (shown && !this.#shown.has(call.id)) this.cards.append(shown);
+    this.#shown.add(call.id);
   }
 
   // Shows a gate: with what it asks while it is open, with what was decided after that. `decide` is called
@@ -111,6 +117,7 @@ export class Answer {
     this.#frame = 0;
     this.body.replaceChildren(render(this.#text));
     this.working.remove();
+    this.progress.replaceChildren();
     this.node.setAttribute("aria-busy", "false");
   }
 
@@ -119,6 +126,15 @@ export class Answer {
   }
 }
 
+const STAGES = {
+  understanding: "understanding what is asked",
+  working: "at work",
+  reassessing: "looking at what came back",
+  updating: "putting it together",
+};
+const STATUSES = { started: "…", finished: ": done", waiting: ": waits for a decision", failed: ": failed" };
+
+const LEVELS = { low: "Low risk", medium: "Medium risk", high: "High risk" };
 const RISKS = {
   reads: "Changes nothing",
   changes: "Changes something",
@@ -132,10 +148,14 @@ const OUTCOMES = {
 };
 
 function gateCard(gate, decide) {
+  const exactly = make("pre", {}, pretty(gate.arguments));
+  // Of many things, a list of names would push the question and the buttons off the screen.
+  const many = gate.count > 1 ? make("details", {}, make("summary", {}, `Show all ${gate.count}`), exactly) : exactly;
   const facts = make("dl", {},
-    make("dt", {}, "Exactly this would be done"), make("dd", {}, make("pre", {}, pretty(gate.arguments))),
+    make("dt", {}, "Exactly this would be done"), make("dd", {}, many),
     make("dt", {}, "Risk"),
-    make("dd", {}, `${RISKS[gate.risk] ?? gate.risk}${gate.reversible ? "; can be undone" : "; cannot be undone"}`));
+    make("dd", {}, make("span", { class: `level ${gate.risk_level}` }, LEVELS[gate.risk_level] ?? "Risk"),
+      ` ${RISKS[gate.risk] ?? gate.risk}${gate.reversible ? "; can be undone" : "; cannot be undone"}`));
   const card = make("section", { class: `gate ${gate.state}`, "aria-label": `Decision: ${gate.title}` },
     make("h3", {}, gate.question || gate.title), facts);
   if (gate.state !== "open") {
