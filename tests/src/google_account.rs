@@ -1,8 +1,6 @@
 //! A host whose users connect Google accounts, and somebody who has: signed in and consented as a browser does, at the
 //! fake of Google.
 
-use std::path::Path;
-
 use anyturn_google_fake::FakeGoogle;
 use anyturn_google_fake::oauth::{Client, Consent, Person};
 use serde_json::{Value, json};
@@ -14,9 +12,9 @@ use crate::process::free_port;
 const CLIENT: &str = "anyturn.apps.googleusercontent.com";
 const CLIENT_SECRET: &str = "the client's secret";
 
-/// Starts a host that finds all of Google at the fake, and connects the account of this address. Returns the host and
+/// Starts the host, which finds all of Google at the fake, and connects the account of this address. Returns the host and
 /// the token of the user.
-pub async fn connected(google: &FakeGoogle, manifest: &Path, email: &str) -> (Host, String) {
+pub async fn connected(google: &FakeGoogle, host: HostBuilder, email: &str) -> (Host, String) {
     let port = free_port();
     let redirect = format!("http://127.0.0.1:{port}/api/auth/google/callback");
     let id_token = google.oauth(|oauth| {
@@ -30,8 +28,7 @@ pub async fn connected(google: &FakeGoogle, manifest: &Path, email: &str) -> (Ho
         oauth.id_token(email, CLIENT)
     });
     let url = google.url();
-    let mut host = HostBuilder::new()
-        .manifest(manifest)
+    let mut host = host
         .port(port)
         .env("JWT_SECRET", "a secret of at least thirty-two bytes")
         .env("SPIN_VARIABLE_GOOGLE_CLIENT_ID", CLIENT)

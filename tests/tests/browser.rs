@@ -256,3 +256,67 @@ async fn what_tools_return_is_shown_as_cards_and_never_run() {
     );
     assert_eq!(page.complaints().await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn the_inbox_is_tidied_up_on_the_page_and_put_back() {
+    let host = Host::start().await;
+    let page = Page::open(&host).await;
+    let inbox = "#assistant option[value=inbox]";
+    page.client.wait().for_element(Locator::Css(inbox)).await.unwrap();
+    page.run(
+        "const assistant = document.getElementById('assistant'); assistant.value = 'inbox'; \
+         assistant.dispatchEvent(new Event('change')); \
+         window.heard = []; new MutationObserver(() => document.querySelectorAll('.progress li').forEach((line) => window.heard.push(line.textContent))) \
+             .observe(document.getElementById('log'), { childList: true, subtree: true, characterData: true })",
+    )
+    .await;
+    page.say("Archive all newsletters from today").await;
+    let asked = page.answer(1).await;
+    assert!(asked.contains("23"), "{asked}");
+    let cards = page
+        .run("return [...document.querySelectorAll('.card.email')].map((card) => card.innerText)")
+        .await;
+    assert_eq!(
+        cards.as_array().unwrap().len(),
+        10,
+        "the first of them are shown: {cards}"
+    );
+    let heard = page.run("return window.heard.join()").await;
+    assert!(
+        heard.as_str().unwrap().contains("at work"),
+        "sub-agents are seen at work: {heard}"
+    );
+    let gate = page.client.find(Locator::Css(".gate.open")).await.unwrap();
+    let gate_text = gate.text().await.unwrap();
+    assert!(gate_text.contains("23"), "{gate_text}");
+
+    page.click(Locator::Css(".gate.open .approve")).await;
+    let undo = page
+        .client
+        .wait()
+        .for_element(Locator::Css("#offers .toast button:not(.plain)"))
+        .await
+        .unwrap();
+    let done = page.answer(1).await;
+    assert!(done.contains("Archived 23"), "{done}");
+    undo.click().await.unwrap();
+    page.client
+        .wait()
+        .for_element(Locator::Css(
+            "#log > .message.assistant[aria-busy=false]:nth-of-type(3)",
+        ))
+        .await
+        .unwrap();
+    page.say("what newsletters came today?").await;
+    let listed = page
+        .client
+        .wait()
+        .for_element(Locator::Css(
+            "#log > .message.assistant[aria-busy=false]:nth-of-type(5) .body",
+        ))
+        .await
+        .unwrap();
+    let listed = listed.text().await.unwrap();
+    assert!(listed.contains("23"), "they are back: {listed}");
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+}

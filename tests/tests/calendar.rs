@@ -45,7 +45,8 @@ impl Talk {
 
     async fn with_google(google: &FakeGoogle) -> Talk {
         let application = application();
-        let (host, token) = connected(google, &application.manifest(), EMAIL).await;
+        let (host, token) =
+            connected(google, HostBuilder::new().manifest(application.manifest()), EMAIL).await;
         Talk {
             host,
             session: String::new(),

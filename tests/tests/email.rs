@@ -160,7 +160,12 @@ async fn whoever_has_connected_a_google_account_works_on_their_gmail() {
         mailbox.deliver(raw.as_bytes(), 1_795_168_800_000, &["INBOX"])
     });
     let application = Application::copy().assistant("mail", ASSISTANT);
-    let (host, token) = connected(&google, &application.manifest(), EMAIL).await;
+    let (host, token) = connected(
+        &google,
+        HostBuilder::new().manifest(application.manifest()),
+        EMAIL,
+    )
+    .await;
 
     let (talk, found) = Talk::begin_with(application, host, Some(token), "find emails from Ann").await;
     assert!(content(&found).contains("1. Ann: “The lamp”"), "{found}");

@@ -80,6 +80,16 @@ impl Completion {
         }
     }
 
+    /// The names of the functions that may be called.
+    pub fn tools(&self) -> Vec<&str> {
+        let tools = self.body.get("tools").and_then(Value::as_array);
+        let tools = tools.map_or(&[][..], Vec::as_slice);
+        tools
+            .iter()
+            .filter_map(|tool| tool.pointer("/function/name")?.as_str())
+            .collect()
+    }
+
     /// Tokens, counted generously: a fourth of the characters.
     pub fn prompt_tokens(&self) -> u64 {
         let length: usize = self
