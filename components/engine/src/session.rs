@@ -72,6 +72,9 @@ pub struct SessionMessage {
     pub role: Role,
     /// Its text.
     pub content: String,
+    /// Whether it asks by itself for the decisions that its turn waits for.
+    #[serde(skip)]
+    pub asks: bool,
     /// Addresses of its pictures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,

@@ -156,6 +156,12 @@ pub struct Reply {
     pub role: Role,
     /// Markdown. The texts of several answers of one turn are separated by an empty line.
     pub content: String,
+    /// What of it was said since the last decision, if the turn has waited for one: the rest was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_decision: Option<String>,
+    /// Whether it asks by itself for the decisions that the turn waits for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 /// A tool that was called in a turn.

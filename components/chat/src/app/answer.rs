@@ -63,7 +63,7 @@ impl<'a> Answer<'a> {
         let confirmation = Confirmation::of(&turn.gates).filter(|_| waits);
         Self {
             success: true,
-            message: waiting::whole(turn),
+            message: waiting::answer(turn),
             session_id: &turn.session,
             requires_confirmation: confirmation.is_some(),
             confirmation_context: confirmation,

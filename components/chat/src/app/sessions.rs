@@ -174,7 +174,7 @@ fn expires<P: Platform>(exchange: &Exchange<'_, P>, session: &Session) -> Result
 
 fn said(message: &SessionMessage) -> Said {
     let mut content = message.content.clone();
-    if message.role == Role::Assistant {
+    if message.role == Role::Assistant && !message.asks {
         waiting::add(&mut content, &waiting::text(message.state, &message.gates));
     }
     Said {

@@ -187,6 +187,7 @@ fn view(session: Session) -> SessionView {
             turn,
             role,
             content,
+            asks: _,
             images,
             tool_calls,
             state,

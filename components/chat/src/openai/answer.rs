@@ -107,7 +107,7 @@ impl<'a> ChatCompletion<'a> {
                 index: 0,
                 message: AnswerMessage {
                     role: "assistant",
-                    content: waiting::whole(turn),
+                    content: waiting::answer(turn),
                     refusal: None,
                 },
                 logprobs: None,

@@ -159,7 +159,7 @@ impl ChunkWriter {
             text.push_str(&self.text(&turn.message.content));
             self.told.push_str(&turn.message.content);
         }
-        let waiting = waiting::text(turn.state, &turn.gates);
+        let waiting = waiting::asked(turn);
         if !waiting.is_empty() {
             let separator = if self.told.is_empty() { "" } else { "\n\n" };
             text.push_str(&self.text(&format!("{separator}{waiting}")));

@@ -1,7 +1,7 @@
 //! A turn that waits for decisions, in words: a client of OpenAI knows text and nothing else, so the text says what is
 //! to be decided and how.
 
-use anyturn_engine::{Gate, GateKind, GateState, Turn, TurnState};
+use anyturn_engine::{Gate, GateKind, GateState, Reply, Turn, TurnState};
 
 /// What there is to say besides the turn's text: nothing, unless it waits. Only conversations that the server keeps
 /// do.
@@ -34,12 +34,26 @@ fn approver(gate: &Gate) -> String {
     }
 }
 
-/// The whole answer: the turn's text, and what there is to decide after it.
+/// The answer: what of the turn's text was not told before, and what there is to decide after it.
 #[must_use]
-pub fn whole(turn: &Turn) -> String {
-    let mut content = turn.message.content.clone();
-    add(&mut content, &text(turn.state, &turn.gates));
-    content
+pub fn answer(turn: &Turn) -> String {
+    let Reply {
+        content,
+        since_decision,
+        ..
+    } = &turn.message;
+    let mut answer = since_decision.as_ref().unwrap_or(content).clone();
+    add(&mut answer, &asked(turn));
+    answer
+}
+
+/// What there is to say besides the turn's text, unless that asks already.
+#[must_use]
+pub fn asked(turn: &Turn) -> String {
+    if turn.message.asks {
+        return String::new();
+    }
+    text(turn.state, &turn.gates)
 }
 
 /// Puts a text after another one.

@@ -78,6 +78,12 @@ struct Reply {
     role: String,
     /// Markdown.
     content: String,
+    /// What of it was said since the last decision, if the turn has waited for one: the rest was told before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_decision: Option<String>,
+    /// Whether it asks by itself for the decisions that the turn waits for; absent if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<bool>,
 }
 
 /// A tool that was called.

@@ -51,6 +51,11 @@ pub(super) fn is_sub(step: &str) -> bool {
     !is_master(step) && !step.starts_with("model/")
 }
 
+/// Whether what the model said in this step is the question for what a turn waits for.
+pub(crate) fn asks(step: &str) -> bool {
+    step.starts_with("update/") && step.contains("/waiting/")
+}
+
 /// What of a step's text is for the user; of a text that is not `complete`, as much as is certain by now.
 pub(crate) fn spoken<'t>(step: &str, text: &'t str, complete: bool) -> &'t str {
     if step.starts_with("model/") {

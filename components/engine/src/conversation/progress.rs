@@ -1,7 +1,7 @@
 //! One turn, as far as it has come: what its steps gave, how the model sees it, and how it is reported.
 
 use super::Gated;
-use super::agents::{is_master, spoken, tool_step};
+use super::agents::{asks, is_master, spoken, tool_step};
 use super::standing::inverse_call;
 use crate::journal::{CallOutcome, Failure, FailureKind, ModelCalled, Record, ToolFinished};
 use crate::journal::{ToUndo, ToolIntended, TurnStarted};
@@ -32,6 +32,9 @@ pub(crate) struct Progress {
     /// Why it was taken up again, while it is worked on; for those who watch. A snapshot holds no turn that is.
     #[serde(skip)]
     pub taken_up: Option<TakenUp>,
+    /// How long its content was when it was taken up after a decision, in bytes; for those who have heard so much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard: Option<usize>,
     pub(super) models: Vec<ModelCalled>,
     intended: Vec<ToolIntended>,
     finished: Vec<ToolFinished>,
@@ -86,6 +89,7 @@ impl Progress {
             end: None,
             resumed: 0,
             taken_up: None,
+            heard: None,
             models: Vec::new(),
             intended: Vec::new(),
             finished: Vec::new(),
@@ -112,6 +116,9 @@ impl Progress {
                 self.finished.push(finished);
             }
             Record::TurnResumed { .. } => {
+                if self.end == Some(End::Waiting) {
+                    self.heard = Some(self.content().len());
+                }
                 self.taken_up = Some(match self.end.take() {
                     Some(End::Waiting) => TakenUp::Decided,
                     Some(_) => TakenUp::Failed,
@@ -383,6 +390,10 @@ impl Progress {
             cached_tokens: sum.cached_tokens.saturating_add(model.usage.cached_tokens),
             output_tokens: sum.output_tokens.saturating_add(model.usage.output_tokens),
         });
+        let content = self.content();
+        let since_decision = self.heard.and_then(|heard| content.get(heard..));
+        let since_decision = since_decision.map(|text| text.trim_start().to_owned());
+        let asked = self.models.last().map(|model| asks(&model.step));
         Turn {
             session: session.to_owned(),
             turn: self.turn.clone(),
@@ -390,7 +401,9 @@ impl Progress {
             state: self.state(),
             message: Reply {
                 role: Role::Assistant,
-                content: self.content(),
+                since_decision,
+                asks: self.end == Some(End::Waiting) && asked == Some(true),
+                content,
             },
             tool_calls: self.calls(),
             gates: self.gate_reports(),

@@ -43,6 +43,15 @@ fn yes_does_exactly_what_was_asked_about_and_then_there_is_a_reply() {
     assert_eq!(world.tools.called(), ["read", "read", "erase"]);
     assert_eq!(world.tools.arguments.borrow()[2].1, json!({"n": 2}));
     assert_eq!(streamed(&events), yes.message.content);
+    assert!(
+        turn.message.asks && !yes.message.asks,
+        "the reply was the question"
+    );
+    assert_eq!(
+        yes.message.since_decision.as_deref(),
+        Some("all done"),
+        "what the user has not been told before"
+    );
     let report = asked(&world, "update").pop().unwrap();
     assert!(
         report.contains("Answer: erased it\n\n2. calendar: read:3|free\nAnswer: free"),
