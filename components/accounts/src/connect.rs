@@ -3,7 +3,7 @@
 //! A flow is bound to its user by its `state`, of which only a hash is stored, and to us by PKCE. What it cannot know
 //! is whose browser comes back: somebody could send the address of Google's page to a victim and be given access to
 //! the victim's mail. So an account is connected without further ado only to a user who signs in with that very
-//! account. Everybody else is first shown to whom it would be connected, and says yes or no ([`callback`]).
+//! account. Everybody else is first shown to whom it would be connected, and says yes or no (`callback`).
 
 mod callback;
 mod flow;

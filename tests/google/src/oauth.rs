@@ -2,7 +2,7 @@
 //!
 //! See <https://developers.google.com/identity/protocols/oauth2/web-server> and
 //! <https://developers.google.com/identity/openid-connect/openid-connect>. The person in front of the consent page is
-//! [`OAuth::visitor`], and does what [`OAuth::consent`] says. Codes work once and only with the verifier whose hash the
+//! [`OAuth::visitor`], and does what `OAuth::consent` says. Codes work once and only with the verifier whose hash the
 //! page was shown with (RFC 7636); a refresh token comes with `access_type=offline` and works until the permission is
 //! taken back, and all access tokens of an account end with it.
 //!

@@ -1,5 +1,5 @@
 //! The calendar of users who have connected none: believable events in the user's own scope of the store, so that
-//! everything can be tried. It is seeded once, when it is used first, with days relative to that one ([`seed`]).
+//! everything can be tried. It is seeded once, when it is used first, with days relative to that one (`seed`).
 //!
 //! | what                | name         | holds                                                        |
 //! |---------------------|--------------|--------------------------------------------------------------|

@@ -204,7 +204,7 @@ impl Event {
     }
 }
 
-/// What a new event is made of. Texts are trimmed and within their lengths: see [`text`].
+/// What a new event is made of. Texts are trimmed and within their lengths: see `text`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// What it is called.
