@@ -318,5 +318,31 @@ async fn the_inbox_is_tidied_up_on_the_page_and_put_back() {
         .unwrap();
     let listed = listed.text().await.unwrap();
     assert!(listed.contains("23"), "they are back: {listed}");
+
+    for (at, message, told) in [
+        (7, "find emails from Sarah this week", "Sarah Chen"),
+        (9, "what's on tomorrow and who is coming?", "Tom Okafor"),
+        (
+            11,
+            "schedule 30 minutes with Sarah on Thursday afternoon",
+            "sarah.chen@northwind.example",
+        ),
+    ] {
+        page.say(message).await;
+        let css = format!("#log > .message.assistant[aria-busy=false]:nth-of-type({at}) .body");
+        let answer = page.client.wait().for_element(Locator::Css(&css)).await.unwrap();
+        let answer = answer.text().await.unwrap();
+        assert!(answer.contains(told), "{message}: {answer}");
+    }
+    let events = page
+        .run("return [...document.querySelectorAll('.card.event h4')].map((title) => title.innerText)")
+        .await;
+    assert!(events.to_string().contains("Lumen kick-off"), "{events}");
+    page.click(Locator::Css(".gate.open .deny")).await;
+    page.client
+        .wait()
+        .for_element(Locator::Css(".gate.denied"))
+        .await
+        .unwrap();
     assert_eq!(page.complaints().await, Vec::<Value>::new());
 }

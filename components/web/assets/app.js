@@ -378,9 +378,10 @@ async function start() {
   $("assistant").replaceChildren(...assistants.map((one) => make("option", { value: one.name }, one.title ?? one.name)));
   const preferred = assistants.find((one) => one.name === "tasks");
   if (preferred) $("assistant").value = preferred.name;
-  await refresh();
   if (location.hash.length > 1) await open(location.hash.slice(1));
   else blank();
+  // After that, because it takes a moment, in which somebody may have begun to talk already.
+  await refresh();
 }
 
 start();
