@@ -7,8 +7,9 @@ use anyturn_tests::{dockerfile, json_of};
 use serde_json::json;
 use std::path::Path;
 
-/// What an image may take on disk, uncompressed: 60 MiB.
-const LARGEST: u64 = 60 << 20;
+/// What an image may take on disk, uncompressed: 75 MiB, of which the host is 38 and the components, as files and
+/// compiled, 31.
+const LARGEST: u64 = 75 << 20;
 
 /// Whether the tests below can run; if not, it says why, for everybody to see.
 fn can_run() -> bool {
