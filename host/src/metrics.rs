@@ -5,8 +5,10 @@
 
 mod measured;
 mod process;
+mod registering;
 
 pub(crate) use measured::{Measured, is_failure};
+pub(crate) use registering::{Seconds, series, timed};
 
 use crate::telemetry::agents::Agents;
 use process::Process;
@@ -15,7 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -64,19 +66,6 @@ struct ClosedBy {
 
 /// Why an instance can be stopped.
 const FAILURES: [&str; 6] = ["trap", "cpu", "memory", "wall", "instantiation", "error"];
-
-/// Makes histograms of durations in seconds.
-#[derive(Clone)]
-pub(crate) struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new([
-            0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-            5.0, 10.0, 30.0, 60.0,
-        ])
-    }
-}
 
 /// All series of the process.
 pub(crate) struct Metrics {
@@ -206,156 +195,155 @@ impl Metrics {
         let registry = root.sub_registry_with_prefix("anyturn");
         let agents = Agents::new(registry);
         let metrics = Self {
-            requests: Family::default(),
-            durations: Family::new_with_constructor(Seconds),
-            calls: Family::default(),
-            call_durations: Family::new_with_constructor(Seconds),
-            messages: Family::default(),
-            message_durations: Family::new_with_constructor(Seconds),
-            streams: Gauge::default(),
-            websockets: Gauge::default(),
-            websocket_messages: Family::default(),
-            websocket_closes: Family::default(),
+            requests: series(
+                registry,
+                "http_requests",
+                "Requests answered, by component and status",
+                Family::default(),
+            ),
+            durations: timed(
+                registry,
+                "http_request_duration",
+                "Time from a request's arrival to the head of its response",
+                Family::new_with_constructor(Seconds),
+            ),
+            calls: series(
+                registry,
+                "component_calls",
+                "Calls from component to component, by the one that was called; status 0 is no answer",
+                Family::default(),
+            ),
+            call_durations: timed(
+                registry,
+                "component_call_duration",
+                "Time from a call between components to the head of its response",
+                Family::new_with_constructor(Seconds),
+            ),
+            messages: series(
+                registry,
+                "messages",
+                "Messages of redis triggers that components handled, by outcome",
+                Family::default(),
+            ),
+            message_durations: timed(
+                registry,
+                "message_duration",
+                "Time that a component took to handle a message",
+                Family::new_with_constructor(Seconds),
+            ),
+            streams: series(
+                registry,
+                "streams_open",
+                "Event streams that are being sent now",
+                Gauge::default(),
+            ),
+            websockets: series(
+                registry,
+                "websockets_open",
+                "WebSockets that are open now",
+                Gauge::default(),
+            ),
+            websocket_messages: series(
+                registry,
+                "websocket_messages",
+                "Messages over WebSockets, by direction",
+                Family::default(),
+            ),
+            websocket_closes: series(
+                registry,
+                "websocket_closes",
+                "WebSockets that were closed, by code; 1006 broke off",
+                Family::default(),
+            ),
             agents,
-            failures: Family::default(),
-            refused: Family::default(),
-            waited: Seconds.new_metric(),
-            outbound: Family::default(),
+            failures: series(
+                registry,
+                "component_failures",
+                "Instances that were stopped, by reason",
+                Family::default(),
+            ),
+            refused: series(
+                registry,
+                "http_requests_refused",
+                "Requests refused for want of a place, by what there was too much of",
+                Family::default(),
+            ),
+            waited: timed(
+                registry,
+                "http_request_wait",
+                "Time that requests waited for a place, of those that had to and got one",
+                Seconds.new_metric(),
+            ),
+            outbound: series(
+                registry,
+                "outbound_requests",
+                "Requests that components sent to the network, by outcome",
+                Family::default(),
+            ),
             store: Operations {
-                durations: Family::new_with_constructor(Seconds),
-                errors: Family::default(),
+                durations: timed(
+                    registry,
+                    "store_operation_duration",
+                    "Time that an operation of the store took, by operation",
+                    Family::new_with_constructor(Seconds),
+                ),
+                errors: series(
+                    registry,
+                    "store_operation_errors",
+                    "Operations of the store that failed",
+                    Family::default(),
+                ),
             },
-            ready: Gauge::default(),
-            live: Gauge::default(),
-            running: Gauge::default(),
-            places: Gauge::default(),
-            waiting: Gauge::default(),
-            cache_hits: Gauge::default(),
-            cache_misses: Gauge::default(),
-            store_round_trips: Counter::default(),
+            ready: series(
+                registry,
+                "ready",
+                "Whether requests should be sent here, as /ready tells it",
+                Gauge::default(),
+            ),
+            live: series(
+                registry,
+                "instances_live",
+                "Instances that live now",
+                Gauge::default(),
+            ),
+            running: series(
+                registry,
+                "requests_running",
+                "Requests from outside that have a place",
+                Gauge::default(),
+            ),
+            places: series(
+                registry,
+                "requests_limit",
+                "Places for requests from outside",
+                Gauge::default(),
+            ),
+            waiting: series(
+                registry,
+                "requests_waiting",
+                "Requests that wait for a place",
+                Gauge::default(),
+            ),
+            cache_hits: series(
+                registry,
+                "compiled_cache_hits",
+                "Components that were found compiled when the process started",
+                Gauge::default(),
+            ),
+            cache_misses: series(
+                registry,
+                "compiled_cache_misses",
+                "Components that had to be compiled when the process started",
+                Gauge::default(),
+            ),
+            store_round_trips: series(
+                registry,
+                "store_round_trips",
+                "Operations sent to the store",
+                Counter::default(),
+            ),
             registry: Registry::default(),
         };
-        registry.register(
-            "http_requests",
-            "Requests answered, by component and status",
-            metrics.requests.clone(),
-        );
-        registry.register_with_unit(
-            "http_request_duration",
-            "Time from a request's arrival to the head of its response",
-            Unit::Seconds,
-            metrics.durations.clone(),
-        );
-        registry.register(
-            "component_calls",
-            "Calls from component to component, by the one that was called; status 0 is no answer",
-            metrics.calls.clone(),
-        );
-        registry.register_with_unit(
-            "component_call_duration",
-            "Time from a call between components to the head of its response",
-            Unit::Seconds,
-            metrics.call_durations.clone(),
-        );
-        registry.register(
-            "messages",
-            "Messages of redis triggers that components handled, by outcome",
-            metrics.messages.clone(),
-        );
-        registry.register_with_unit(
-            "message_duration",
-            "Time that a component took to handle a message",
-            Unit::Seconds,
-            metrics.message_durations.clone(),
-        );
-        registry.register(
-            "streams_open",
-            "Event streams that are being sent now",
-            metrics.streams.clone(),
-        );
-        registry.register(
-            "websockets_open",
-            "WebSockets that are open now",
-            metrics.websockets.clone(),
-        );
-        registry.register(
-            "websocket_messages",
-            "Messages over WebSockets, by direction",
-            metrics.websocket_messages.clone(),
-        );
-        registry.register(
-            "websocket_closes",
-            "WebSockets that were closed, by code; 1006 broke off",
-            metrics.websocket_closes.clone(),
-        );
-        registry.register(
-            "component_failures",
-            "Instances that were stopped, by reason",
-            metrics.failures.clone(),
-        );
-        registry.register(
-            "http_requests_refused",
-            "Requests refused for want of a place, by what there was too much of",
-            metrics.refused.clone(),
-        );
-        registry.register_with_unit(
-            "http_request_wait",
-            "Time that requests waited for a place, of those that had to and got one",
-            Unit::Seconds,
-            metrics.waited.clone(),
-        );
-        registry.register(
-            "outbound_requests",
-            "Requests that components sent to the network, by outcome",
-            metrics.outbound.clone(),
-        );
-        registry.register_with_unit(
-            "store_operation_duration",
-            "Time that an operation of the store took, by operation",
-            Unit::Seconds,
-            metrics.store.durations.clone(),
-        );
-        registry.register(
-            "store_operation_errors",
-            "Operations of the store that failed",
-            metrics.store.errors.clone(),
-        );
-        registry.register(
-            "store_round_trips",
-            "Operations sent to the store",
-            metrics.store_round_trips.clone(),
-        );
-        registry.register(
-            "ready",
-            "Whether requests should be sent here, as /ready tells it",
-            metrics.ready.clone(),
-        );
-        registry.register("instances_live", "Instances that live now", metrics.live.clone());
-        registry.register(
-            "requests_running",
-            "Requests from outside that have a place",
-            metrics.running.clone(),
-        );
-        registry.register(
-            "requests_limit",
-            "Places for requests from outside",
-            metrics.places.clone(),
-        );
-        registry.register(
-            "requests_waiting",
-            "Requests that wait for a place",
-            metrics.waiting.clone(),
-        );
-        registry.register(
-            "compiled_cache_hits",
-            "Components that were found compiled when the process started",
-            metrics.cache_hits.clone(),
-        );
-        registry.register(
-            "compiled_cache_misses",
-            "Components that had to be compiled when the process started",
-            metrics.cache_misses.clone(),
-        );
         metrics.begin_at_zero();
         Self {
             registry: root,

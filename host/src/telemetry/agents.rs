@@ -6,13 +6,13 @@
 
 use super::labels::Names;
 use super::spans::GuestSpan;
-use crate::metrics::Seconds;
+use crate::metrics::{Seconds, series, timed};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
@@ -113,23 +113,87 @@ impl Agents {
             models: Names::default(),
             tools: Names::default(),
             words: Names::default(),
-            turns: Family::default(),
-            turn_durations: Family::new_with_constructor(Seconds),
-            turn_errors: Family::default(),
-            taken_up: Family::default(),
-            running: Gauge::default(),
-            sessions: Gauge::default(),
-            model_calls: Family::default(),
-            model_durations: Family::new_with_constructor(Seconds),
-            first_tokens: Family::new_with_constructor(Seconds),
-            tokens: Family::default(),
-            tool_calls: Family::default(),
-            tool_durations: Family::new_with_constructor(Seconds),
-            gates: Family::default(),
+            turns: series(
+                registry,
+                "turns",
+                "Stretches of work on turns that ended here, by assistant and by what became of the turn",
+                Family::default(),
+            ),
+            turn_durations: timed(
+                registry,
+                "turn_duration",
+                "Time from a turn's admission or resumption here to its end or to its waiting for a decision",
+                Family::new_with_constructor(Seconds),
+            ),
+            turn_errors: series(
+                registry,
+                "turn_errors",
+                "Turns that failed or were lost here, by assistant and reason",
+                Family::default(),
+            ),
+            taken_up: series(
+                registry,
+                "turns_taken_up",
+                "Turns that were gone on with here: left behind by an instance that died, decided, or failed before",
+                Family::default(),
+            ),
+            running: series(
+                registry,
+                "turns_running",
+                "Turns that are worked on now",
+                Gauge::default(),
+            ),
+            sessions: series(
+                registry,
+                "sessions_active",
+                "Sessions that had a turn here within the last 5 minutes",
+                Gauge::default(),
+            ),
+            model_calls: series(
+                registry,
+                "model_calls",
+                "Calls of models, by outcome",
+                Family::default(),
+            ),
+            model_durations: timed(
+                registry,
+                "model_call_duration",
+                "Time from a call of a model to the end of its answer",
+                Family::new_with_constructor(Seconds),
+            ),
+            first_tokens: timed(
+                registry,
+                "model_first_token",
+                "Time from a call of a model to the first piece of its answer",
+                Family::new_with_constructor(Seconds),
+            ),
+            tokens: series(
+                registry,
+                "model_tokens",
+                "Tokens, as models count them: input, the part of it that was cached, and output",
+                Family::default(),
+            ),
+            tool_calls: series(
+                registry,
+                "tool_calls",
+                "Calls of tools, by outcome",
+                Family::default(),
+            ),
+            tool_durations: timed(
+                registry,
+                "tool_call_duration",
+                "Time from a call of a tool to its outcome",
+                Family::new_with_constructor(Seconds),
+            ),
+            gates: series(
+                registry,
+                "gates",
+                "Calls that waited for a decision, by who decides and by what happened",
+                Family::default(),
+            ),
             seen: Mutex::default(),
             hasher: RandomState::new(),
         };
-        agents.register(registry);
         agents.begin_at_zero();
         agents
     }
@@ -146,78 +210,6 @@ impl Agents {
                 drop(self.gates.get_or_create(&Gate { kind, event }));
             }
         }
-    }
-
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "turns",
-            "Stretches of work on turns that ended here, by assistant and by what became of the turn",
-            self.turns.clone(),
-        );
-        registry.register_with_unit(
-            "turn_duration",
-            "Time from a turn's admission or resumption here to its end or to its waiting for a decision",
-            Unit::Seconds,
-            self.turn_durations.clone(),
-        );
-        registry.register(
-            "turn_errors",
-            "Turns that failed or were lost here, by assistant and reason",
-            self.turn_errors.clone(),
-        );
-        registry.register(
-            "turns_taken_up",
-            "Turns that were gone on with here: left behind by an instance that died, decided, or failed before",
-            self.taken_up.clone(),
-        );
-        registry.register(
-            "turns_running",
-            "Turns that are worked on now",
-            self.running.clone(),
-        );
-        registry.register(
-            "sessions_active",
-            "Sessions that had a turn here within the last 5 minutes",
-            self.sessions.clone(),
-        );
-        registry.register(
-            "model_calls",
-            "Calls of models, by outcome",
-            self.model_calls.clone(),
-        );
-        registry.register_with_unit(
-            "model_call_duration",
-            "Time from a call of a model to the end of its answer",
-            Unit::Seconds,
-            self.model_durations.clone(),
-        );
-        registry.register_with_unit(
-            "model_first_token",
-            "Time from a call of a model to the first piece of its answer",
-            Unit::Seconds,
-            self.first_tokens.clone(),
-        );
-        registry.register(
-            "model_tokens",
-            "Tokens, as models count them: input, the part of it that was cached, and output",
-            self.tokens.clone(),
-        );
-        registry.register(
-            "tool_calls",
-            "Calls of tools, by outcome",
-            self.tool_calls.clone(),
-        );
-        registry.register_with_unit(
-            "tool_call_duration",
-            "Time from a call of a tool to its outcome",
-            Unit::Seconds,
-            self.tool_durations.clone(),
-        );
-        registry.register(
-            "gates",
-            "Calls that waited for a decision, by who decides and by what happened",
-            self.gates.clone(),
-        );
     }
 
     /// A span begins.
