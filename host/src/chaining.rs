@@ -7,6 +7,9 @@ use crate::guest::{Call, Failure};
 use crate::runtime::Runtime;
 use crate::server::headers;
 use crate::server::routes::{self, Destination};
+use crate::telemetry::conventions;
+use crate::telemetry::traces::Place;
+use crate::telemetry::watch::Watch;
 use crate::worker;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
@@ -21,6 +24,7 @@ pub(crate) const DEPTH: u8 = 8;
 pub(crate) async fn call(
     runtime: Arc<Runtime>,
     caller: &Call,
+    place: Option<Place>,
     id: &str,
     mut request: Request<WasiBody>,
 ) -> Result<http::Response<WasiBody>, Error> {
@@ -28,13 +32,14 @@ pub(crate) async fn call(
         return Err(Error::DestinationNotFound);
     };
     headers::of_chained(&mut request);
-    dispatch(runtime, component, caller, request).await
+    dispatch(runtime, component, caller, place, request).await
 }
 
 /// Calls the component that serves the path of `request` to the outside.
 pub(crate) async fn call_self(
     runtime: Arc<Runtime>,
     caller: &Call,
+    place: Option<Place>,
     mut request: Request<WasiBody>,
 ) -> Result<http::Response<WasiBody>, Error> {
     let uri = request.uri().clone();
@@ -50,13 +55,14 @@ pub(crate) async fn call_self(
     };
     headers::of_routed(&mut request, &routed, None);
     drop(routed);
-    dispatch(Arc::clone(&runtime), component, caller, request).await
+    dispatch(Arc::clone(&runtime), component, caller, place, request).await
 }
 
 async fn dispatch(
     runtime: Arc<Runtime>,
     component: Arc<crate::runtime::Component>,
     caller: &Call,
+    place: Option<Place>,
     mut request: Request<WasiBody>,
 ) -> Result<http::Response<WasiBody>, Error> {
     let depth = caller.depth.saturating_add(1);
@@ -67,15 +73,28 @@ async fn dispatch(
         .admission
         .admit_inside()
         .map_err(|_| Error::ConnectionLimitReached)?;
-    let call = Call::new(caller.request_id.clone(), depth);
+    let span = runtime.traces.part(place, |place| {
+        conventions::call(
+            &request,
+            &component.id,
+            Place::of_headers(request.headers()).or(place),
+        )
+    });
+    if let Some(place) = span.place() {
+        place.put(request.headers_mut());
+    }
+    let call = Call::new(caller.request_id.clone(), depth, Watch::of(&span));
     request
         .headers_mut()
         .entry(headers::REQUEST_ID)
         .or_insert_with(|| call.request_id.header());
     let started = Instant::now();
-    let answer = worker::call(&runtime, &component, call, request, permit).await;
-    let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
-    component.series.called(status, started.elapsed());
+    let answer = worker::call(&runtime, &component, call, request, permit, &span).await;
+    let status = answer.as_ref().ok().map(http::Response::status);
+    component
+        .series
+        .called(status.map_or(0, |status| status.as_u16()), started.elapsed());
+    conventions::answered(&span, status, false);
     let response = answer.map_err(error_of)?;
     Ok(response.map(|body| body.boxed_unsync()))
 }

@@ -3,6 +3,8 @@
 use crate::engine::limits::{Limits, Memory};
 use crate::outbound::Hooks;
 use crate::runtime::{Component, Runtime};
+use crate::telemetry::traces::Place;
+use crate::telemetry::watch::{Open, Watch};
 use http::HeaderValue;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -23,17 +25,20 @@ pub(crate) struct Call {
     pub(crate) failure: OnceLock<Failure>,
     /// Told when the instance has stopped working on the call.
     pub(crate) stopped: Notify,
+    /// Where it stands in a trace.
+    pub(crate) watch: Watch,
 }
 
 impl Call {
     /// A call that begins now.
-    pub(crate) fn new(request_id: RequestId, depth: u8) -> Arc<Self> {
+    pub(crate) fn new(request_id: RequestId, depth: u8, watch: Watch) -> Arc<Self> {
         Arc::new(Self {
             request_id,
             depth,
             started: Instant::now(),
             failure: OnceLock::new(),
             stopped: Notify::new(),
+            watch,
         })
     }
 }
@@ -125,6 +130,7 @@ impl Guest {
                 runtime,
                 component,
                 call,
+                spans: Open::default(),
             },
         }
     }
@@ -144,9 +150,20 @@ impl Guest {
         &self.hooks.runtime
     }
 
+    /// The spans that the instance has not ended.
+    pub(crate) fn spans(&mut self) -> &mut Open {
+        &mut self.hooks.spans
+    }
+
+    /// Where something belongs in a trace that the instance asks for now.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.hooks.place()
+    }
+
     /// Names the call that the instance serves from now on.
     pub(crate) fn serve(&mut self, call: Arc<Call>) {
         self.hooks.call = call;
+        self.hooks.spans = Open::default();
     }
 
     /// The view that `wasi:http` works on.

@@ -4,6 +4,7 @@
 //! component's name and the request's id. Requests are not logged on the good path; metrics count them.
 
 use crate::guest::{Call, RequestId};
+use crate::telemetry::traces::Place;
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
@@ -50,6 +51,7 @@ const LONGEST_LINE: usize = 8 * 1024;
 pub(crate) struct Lines {
     component: Arc<str>,
     request_id: RequestId,
+    place: Option<Place>,
     stream: &'static str,
 }
 
@@ -59,6 +61,7 @@ impl Lines {
         Self {
             component: component.into(),
             request_id: call.request_id.clone(),
+            place: call.watch.place().cloned(),
             stream,
         }
     }
@@ -74,10 +77,13 @@ impl Lines {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
         if !line.is_empty() {
+            let (trace_id, span_id) = Place::ids(self.place.as_ref());
             tracing::info!(
                 target: "guest",
                 component = &*self.component,
                 request_id = %self.request_id,
+                trace_id,
+                span_id,
                 stream = self.stream,
                 "{line}"
             );

@@ -11,6 +11,7 @@ pub(crate) use measured::{Measured, is_failure};
 pub(crate) use registering::{Seconds, series, timed};
 
 use crate::telemetry::agents::Agents;
+use crate::telemetry::export::Counts;
 use process::Process;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -188,12 +189,18 @@ pub(crate) struct Readings {
 }
 
 impl Metrics {
-    /// Empty series.
-    pub(crate) fn new() -> Self {
+    /// Empty series, and those that count spans.
+    pub(crate) fn new(spans: &Counts) -> Self {
         let mut root = Registry::default();
         root.register_collector(Box::new(Process));
         let registry = root.sub_registry_with_prefix("anyturn");
         let agents = Agents::new(registry);
+        series(
+            registry,
+            "trace_spans",
+            "Spans of traces that have ended, by what became of them",
+            spans.series(),
+        );
         let metrics = Self {
             requests: series(
                 registry,

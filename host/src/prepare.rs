@@ -16,6 +16,7 @@ use crate::messages::handler::Handler;
 use crate::metrics::{Measured, Metrics};
 use crate::runtime::{Component, Runtime, Status};
 use crate::server::routes::Routes;
+use crate::telemetry::traces::Traces;
 use crate::wasi::Template;
 use anyhow::{Context as _, Result, anyhow};
 use anyturn_check::Checked;
@@ -222,6 +223,7 @@ pub(crate) struct Means<'a> {
     pub(crate) limits: Limits,
     /// Where files for components are put together.
     pub(crate) files: &'a Path,
+    pub(crate) traces: Traces,
     pub(crate) status: Status,
 }
 
@@ -240,9 +242,10 @@ pub(crate) fn runtime(
         reuse,
         limits,
         files,
+        traces,
         status,
     } = means;
-    let metrics = Metrics::new();
+    let metrics = Metrics::new(traces.counts());
     let mut linker = linker::new(engine).map_err(anyhow_of)?;
     let mut components = HashMap::new();
     for component in application.triggered() {
@@ -304,6 +307,7 @@ pub(crate) fn runtime(
         reuse,
         admission: Admission::new(room, queue),
         metrics,
+        traces,
         outbound: Default::default(),
         forbidden_headers: Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)),
         routes: Routes::new(application.router(), &components)?,

@@ -9,6 +9,7 @@ use crate::metrics::{Measured, Metrics, Series};
 use crate::outbound::client::Client;
 use crate::probe::Probe;
 use crate::server::routes::Routes;
+use crate::telemetry::traces::Traces;
 use crate::wasi::Template;
 use crate::worker::Idle;
 use anyturn_check::Model;
@@ -71,6 +72,7 @@ pub(crate) struct Runtime {
     pub(crate) reuse: u32,
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) outbound: Client,
     pub(crate) forbidden_headers: ForbiddenHeaderFilter,
     pub(crate) components: HashMap<String, Arc<Component>>,

@@ -9,6 +9,9 @@ use crate::engine::aot::hex;
 use crate::guest::{Call, RequestId};
 use crate::runtime::{Component, Runtime};
 use crate::server::{headers, request_id};
+use crate::telemetry::conventions;
+use crate::telemetry::traces::Span;
+use crate::telemetry::watch::Watch;
 use crate::worker;
 use anyhow::Result;
 use anyturn_manifest::{Application, Tick, Values};
@@ -100,7 +103,8 @@ async fn once(
         return Ok(()); // The host is full: what the tick looks after is still there for the next one.
     };
     let id = request_id::new();
-    let call = Call::new(RequestId::from(&id), 0);
+    let watch = Watch::tick(&runtime.traces, &component.id, path);
+    let call = Call::new(RequestId::from(&id), 0, watch);
     let body: WasiBody = Empty::new().map_err(|never| match never {}).boxed_unsync();
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
@@ -110,15 +114,24 @@ async fn once(
     request.headers_mut().insert(headers::REQUEST_ID, id);
     request.headers_mut().insert(header::AUTHORIZATION, authorization);
     headers::of_chained(&mut request);
-    let response = worker::call(runtime, component, call, request, permit)
-        .await
-        .map_err(|failure| failure.to_string())?;
-    let status = response.status();
-    response
-        .into_body()
-        .collect()
-        .await
-        .map_err(|error| error.to_string())?;
+    let watched = Arc::clone(&call);
+    let answer = worker::call(runtime, component, call, request, permit, &Span::default()).await;
+    let status = answer.as_ref().ok().map(http::Response::status);
+    let ended = match answer {
+        Ok(response) => response
+            .into_body()
+            .collect()
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.to_string()),
+    };
+    if let Some(span) = watched.watch.told() {
+        conventions::answered(span, status, false);
+        span.end();
+    }
+    ended?;
+    let status = status.unwrap_or_default();
     match status.is_success() {
         true => Ok(()),
         false => Err(format!("it was answered with {status}")),

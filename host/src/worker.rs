@@ -18,6 +18,7 @@ use crate::admission::Permit;
 use crate::engine::limits::{Limits, Meter};
 use crate::guest::{Call, Failure, Guest};
 use crate::runtime::{Component, Runtime};
+use crate::telemetry::traces::{Place, Span};
 use bytes::Bytes;
 use futures::channel::oneshot;
 use instance::{Desk, Instance};
@@ -51,6 +52,7 @@ pub(crate) struct Job {
 /// there was one, is known.
 struct Running {
     call: Arc<Call>,
+    span: Span,
     _permit: Permit,
 }
 
@@ -60,17 +62,20 @@ impl Drop for Running {
     }
 }
 
-/// Sends `request` to an instance of `component`, a fresh one unless instances are reused.
+/// Sends `request` to an instance of `component`, a fresh one unless instances are reused. `span` does not end before the
+/// instance has.
 pub(crate) async fn call(
     runtime: &Arc<Runtime>,
     component: &Arc<Component>,
     call: Arc<Call>,
     request: Request,
     permit: Permit,
+    span: &Span,
 ) -> Result<Response, Failure> {
     let (respond, response) = oneshot::channel();
     let running = Running {
         call: Arc::clone(&call),
+        span: span.clone(),
         _permit: permit,
     };
     let job = Job {
@@ -190,6 +195,7 @@ async fn run(runtime: Arc<Runtime>, component: Arc<Component>, job: Job, desk: A
         };
         if let Some(failure) = failure {
             report(&runtime, &component, &running.call, &failure);
+            running.span.fail(failure.kind());
             let _ = running.call.failure.set(failure);
         }
     }
@@ -296,8 +302,11 @@ pub(crate) fn failure_of(error: &wasmtime::Error, memory_refused: bool) -> Failu
 /// Tells the log and the metrics; the client is told no internals.
 pub(crate) fn report(runtime: &Runtime, component: &Component, call: &Call, failure: &Failure) {
     runtime.metrics.failed(&component.id, failure.kind());
+    let (trace_id, span_id) = Place::ids(call.watch.place());
     tracing::error!(
         request_id = %call.request_id,
+        trace_id,
+        span_id,
         component = %component.id,
         kind = failure.kind(),
         after_ms = u64::try_from(call.started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -7,6 +7,7 @@
 //! - [`container`]: the image, run as a container engine would.
 //! - [`dockerfile`]: what the Dockerfile says about running the image.
 //! - [`effect_server`]: tools of every effect class, whose effects are counted outside of anyturn.
+//! - [`fake_collector`]: an OpenTelemetry collector, for what hosts tell of their work.
 //! - [`fake_provider`]: OpenAI's API with a script, for what real providers only do sometimes.
 //! - [`google_account`]: somebody who has connected a Google account, at the fake of Google.
 //! - [`hold`]: places at which something is stopped until the test lets it go on.
@@ -30,6 +31,7 @@ pub mod cluster;
 pub mod container;
 pub mod dockerfile;
 pub mod effect_server;
+pub mod fake_collector;
 pub mod fake_provider;
 pub mod google_account;
 pub mod hold;

@@ -21,7 +21,7 @@ impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let request = wire::incoming(request);
         Ok(wire::outgoing(
-            crate::handle::handle(&world::World, request).await,
+            crate::handle::handle(&world::World::of(&request), request).await,
         ))
     }
 }

@@ -104,6 +104,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         let span = self.run.span.model(step, request.options.model.as_deref());
         let outcome = {
             let taking = pin!(self.take_answer(request, step, &mut taken, &span));
+            let taking = span.around(taking);
             match select(taking, pin!(self.run.stopped())).await {
                 Either::Left((outcome, _)) => Some(outcome),
                 // Dropping the answer closes it at its source.

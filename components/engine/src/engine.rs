@@ -311,6 +311,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             key: key(request),
             undo: Vec::new(),
             undo_only: false,
+            trace: self.environment.trace().cloned(),
         };
         Application {
             store: &self.store,

@@ -16,6 +16,7 @@ use crate::port::{EffectClass, FinishReason, Message, ModelError, ModelErrorKind
 use crate::port::{Inverse, ToolCall, ToolOutcome, Usage};
 use crate::time::Timestamp;
 use crate::undo::UndoOffer;
+use crate::watch::Traceparent;
 use anyturn_state::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -139,6 +140,9 @@ pub(crate) struct TurnStarted {
     /// Whether that is all there is to do; no model is asked then.
     #[serde(default, skip_serializing_if = "is_default")]
     pub undo_only: bool,
+    /// Where the request stood in a trace that began it, so that the trace of whoever goes on with it can say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Traceparent>,
 }
 
 /// A call that is to be undone.

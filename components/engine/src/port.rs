@@ -4,7 +4,7 @@
 //! contract: a component is one thread, and so are the tests.
 
 use crate::gate::Stakes;
-use crate::watch::{Attribute, Span};
+use crate::watch::{Attribute, Span, Traceparent};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -437,6 +437,11 @@ pub trait Environment {
     /// Begins a piece of work that somebody may watch. By default nobody does.
     fn watch(&self, _name: &str, _attributes: &[Attribute<'_>]) -> Span {
         Span::default()
+    }
+
+    /// Where the present request stands in a trace, if somebody traces it. By default nobody does.
+    fn trace(&self) -> Option<&Traceparent> {
+        None
     }
 }
 

@@ -1,8 +1,9 @@
 //! What is told to whoever watches: spans, named by OpenTelemetry's conventions for generative AI.
 //!
 //! A turn is `invoke_agent`; within it are `chat` for each call of a model, `execute_tool` for each call of a tool,
-//! and `open_gate`. `decide_gate` stands by itself, because a decision comes with another request. What people said,
-//! what a model answered and what a tool was given is never told.
+//! and `open_gate`. `decide_gate` stands by itself, because a decision comes with another request. Work that began with
+//! another request than the present one is linked to that one's trace. What people said, what a model answered and
+//! what a tool was given is never told.
 
 use crate::assistant::Assistant;
 use crate::conversation::{Progress, TakenUp};
@@ -10,7 +11,45 @@ use crate::gate::GateKind;
 use crate::journal::{CallOutcome, Failure, FailureKind, GateOpened, ModelCalled, Ruling, ToolIntended};
 use crate::port::{Environment, FinishReason};
 use crate::turn::{Turn, TurnError, TurnState};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Where a request stands in a trace: a `traceparent` of version 00 of W3C Trace Context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Traceparent(Box<str>);
+
+impl Traceparent {
+    /// Reads the value of the header; nothing if it is none.
+    pub fn parse(header: &str) -> Option<Self> {
+        let digits = |text: &str, length| {
+            text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let names = |text: &str, length| digits(text, length) && text.bytes().any(|byte| byte != b'0');
+        let mut fields = header.split('-');
+        let sane = fields.next() == Some("00")
+            && fields.next().is_some_and(|trace| names(trace, 32))
+            && fields.next().is_some_and(|span| names(span, 16))
+            && fields.next().is_some_and(|flags| digits(flags, 2))
+            && fields.next().is_none();
+        sane.then(|| Self(header.into()))
+    }
+
+    /// The value of the header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the trace is kept.
+    pub fn is_sampled(&self) -> bool {
+        // The lowest bit of the last digit.
+        let last = self.0.bytes().next_back().unwrap_or(b'0');
+        char::from(last).to_digit(16).is_some_and(|flags| flags & 1 == 1)
+    }
+}
 
 /// The value of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +75,14 @@ pub trait Watched {
     fn set(&self, attributes: &[Attribute<'_>]);
     /// Says that it failed, and how.
     fn fail(&self, kind: &str);
+    /// Says that it goes on with what began elsewhere.
+    fn link(&self, began: &Traceparent);
+    /// Whether it matters to anybody what is asked of others within it.
+    fn traced(&self) -> bool;
+    /// Says that what is asked of others from now on is a part of it.
+    fn enter(&self);
+    /// Says that this is over.
+    fn leave(&self);
 }
 
 /// A piece of work, watched or not. Clones are the same one, which ends with the last of them.
@@ -66,14 +113,25 @@ impl Span {
         }
     }
 
+    /// Does work that is a part of it, so that what the work asks of others is told as such.
+    pub(crate) fn around<'a, F: Future>(&'a self, work: Pin<&'a mut F>) -> Around<'a, F> {
+        Around {
+            span: self.0.as_deref().filter(|watched| watched.traced()),
+            work,
+        }
+    }
+
     /// A call of a model begins.
     pub(crate) fn model(&self, step: &str, requested: Option<&str>) -> Span {
         let mut attributes = vec![
             ("gen_ai.operation.name", Value::Text("chat")),
             ("anyturn.step", Value::Text(step)),
         ];
-        attributes.extend(requested.map(|model| ("gen_ai.request.model", Value::Text(model))));
-        self.begin("chat", &attributes)
+        let Some(model) = requested else {
+            return self.begin("chat", &attributes);
+        };
+        attributes.push(("gen_ai.request.model", Value::Text(model)));
+        self.begin(&format!("chat {model}"), &attributes)
     }
 
     /// The first piece of the model's answer is there, so many milliseconds after the call.
@@ -171,6 +229,26 @@ impl Span {
     }
 }
 
+/// Work that a span is entered for whenever it goes on, and left when it waits.
+pub(crate) struct Around<'a, F> {
+    span: Option<&'a dyn Watched>,
+    work: Pin<&'a mut F>,
+}
+
+impl<F: Future> Future for Around<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(span) = self.span else {
+            return self.work.as_mut().poll(cx);
+        };
+        span.enter();
+        let poll = self.work.as_mut().poll(cx);
+        span.leave();
+        poll
+    }
+}
+
 /// Work on a turn begins, here and now.
 pub(crate) fn turn(
     environment: &impl Environment,
@@ -192,18 +270,34 @@ pub(crate) fn turn(
         };
         ("anyturn.turn.taken_up", Value::Text(why))
     }));
-    environment.watch(&format!("invoke_agent {}", assistant.name), &attributes)
+    let span = environment.watch(&format!("invoke_agent {}", assistant.name), &attributes);
+    link(&span, environment, turn);
+    span
 }
 
-/// A gate was decided.
-pub(crate) fn gate_decided(environment: &impl Environment, opened: &GateOpened, verdict: Ruling) {
+/// Says where a turn began, unless that was the present request.
+fn link(span: &Span, environment: &impl Environment, turn: &Progress) {
+    if let (Some(span), Some(began)) = (&span.0, &turn.started.trace)
+        && environment.trace() != Some(began)
+    {
+        span.link(began);
+    }
+}
+
+/// A gate of a turn was decided.
+pub(crate) fn gate_decided(
+    environment: &impl Environment,
+    turn: &Progress,
+    opened: &GateOpened,
+    verdict: Ruling,
+) {
     let verdict = match verdict {
         Ruling::Approved => "approved",
         Ruling::Denied => "denied",
         Ruling::Expired => "expired",
         Ruling::Dropped => "dropped",
     };
-    environment.watch(
+    let span = environment.watch(
         "decide_gate",
         &[
             ("anyturn.gate.id", Value::Text(&opened.gate)),
@@ -212,6 +306,7 @@ pub(crate) fn gate_decided(environment: &impl Environment, opened: &GateOpened, 
             ("gen_ai.tool.name", Value::Text(&opened.tool)),
         ],
     );
+    link(&span, environment, turn);
 }
 
 fn gate_kind(kind: GateKind) -> &'static str {

@@ -120,7 +120,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             };
             run.close(outcome).await
         };
-        let result = match select(pin!(working), pin!(writer.keep())).await {
+        let (working, keeping) = (pin!(working), pin!(writer.keep()));
+        let result = match select(span.around(working), span.around(keeping)).await {
             Either::Left((turn, _)) => turn,
             Either::Right((lost, _)) => run.close(Err(Stop::Lost(lost))).await,
         };

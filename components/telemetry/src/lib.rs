@@ -36,6 +36,12 @@ impl GuestSpan for Nobody {
     fn set(&self, _attributes: Vec<Attribute>) {}
 
     fn fail(&self, _error_type: String) {}
+
+    fn link(&self, _traceparent: String) {}
+
+    fn enter(&self) {}
+
+    fn leave(&self) {}
 }
 
 #[allow(unsafe_code, reason = "the export that the macro generates")]

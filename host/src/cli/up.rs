@@ -10,6 +10,7 @@ use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
 use crate::readiness::Readiness;
 use crate::runtime::Status;
+use crate::telemetry::traces::Traces;
 use crate::websocket::{self, WebSockets};
 use crate::{drain, messages, server, tick};
 use anyhow::{Context as _, Result, anyhow};
@@ -124,6 +125,10 @@ const DRAIN_PAUSE: Duration = Duration::from_secs(5);
 /// The shortest time between two pings: none would be a loop.
 const SHORTEST_PING: Duration = Duration::from_millis(10);
 
+/// Time for the last spans to be exported, when everything else left none, and at most.
+const LEAST_FOR_SPANS: Duration = Duration::from_secs(1);
+const MOST_FOR_SPANS: Duration = Duration::from_secs(5);
+
 /// Elements that a table may have: function pointers, so far more than any component needs.
 const TABLE_LIMIT: usize = 20_000;
 
@@ -185,6 +190,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
             wall: arguments.time_limit,
         },
         files: &application.files(),
+        traces: Traces::from_environment()?,
         status: Status {
             store,
             components_store: application.components_store(&checked),
@@ -267,6 +273,7 @@ async fn until_stopped(
         }
     }
     drain.begin();
+    let deadline = Instant::now() + arguments.drain_timeout;
     serving.await?;
     tokio::select! {
         finished = drain.finish(arguments.drain_timeout, || runtime.admission.live() == 0) => {
@@ -274,7 +281,26 @@ async fn until_stopped(
                 tracing::warn!(live = runtime.admission.live(), "not everything ended in time");
             }
         }
-        () = drain::signal() => tracing::warn!(live = runtime.admission.live(), "stopped at once"),
+        () = drain::signal() => {
+            tracing::warn!(live = runtime.admission.live(), "stopped at once");
+            return Ok(());
+        }
     }
+    let left = deadline.saturating_duration_since(Instant::now());
+    finish_traces(runtime, left.clamp(LEAST_FOR_SPANS, MOST_FOR_SPANS)).await;
     Ok(())
+}
+
+/// Exports the last spans, for as long as that may take; another signal ends it at once.
+async fn finish_traces(runtime: Arc<crate::runtime::Runtime>, limit: Duration) {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    // In a thread that nobody waits for, as the asynchronous runtime does for its own.
+    std::thread::spawn(move || {
+        runtime.traces.finish(limit);
+        let _ = done.send(());
+    });
+    tokio::select! {
+        _ = finished => {}
+        () = drain::signal() => {}
+    }
 }

@@ -34,11 +34,19 @@ impl wit::HostSpan for Guest {
     fn begin(
         &mut self,
         name: String,
-        _parent: Option<Resource<GuestSpan>>,
+        parent: Option<Resource<GuestSpan>>,
         attributes: Vec<wit::Attribute>,
     ) -> wasmtime::Result<Resource<GuestSpan>> {
-        let span = GuestSpan::begin(Arc::clone(self.runtime()), name, values(attributes));
-        Ok(self.table.push(span)?)
+        let runtime = Arc::clone(self.runtime());
+        let parent = match &parent {
+            Some(parent) => Some(self.table.get(parent)?),
+            None => None,
+        };
+        let span = GuestSpan::begin(runtime, self.call(), name, parent, values(attributes));
+        let place = span.place().cloned();
+        let span = self.table.push(span)?;
+        self.spans().begin(span.rep(), place.as_ref());
+        Ok(span)
     }
 
     fn set(&mut self, span: Resource<GuestSpan>, attributes: Vec<wit::Attribute>) -> wasmtime::Result<()> {
@@ -51,7 +59,24 @@ impl wit::HostSpan for Guest {
         Ok(())
     }
 
+    fn link(&mut self, span: Resource<GuestSpan>, traceparent: String) -> wasmtime::Result<()> {
+        self.table.get(&span)?.link(&traceparent);
+        Ok(())
+    }
+
+    fn enter(&mut self, span: Resource<GuestSpan>) -> wasmtime::Result<()> {
+        let place = self.table.get(&span)?.place().cloned();
+        self.spans().enter(span.rep(), place.as_ref());
+        Ok(())
+    }
+
+    fn leave(&mut self, span: Resource<GuestSpan>) -> wasmtime::Result<()> {
+        self.spans().leave(span.rep());
+        Ok(())
+    }
+
     fn drop(&mut self, span: Resource<GuestSpan>) -> wasmtime::Result<()> {
+        self.spans().end(span.rep());
         self.table.delete(span)?;
         Ok(())
     }

@@ -15,6 +15,8 @@ use crate::drain::Drain;
 use crate::guest::{Call, RequestId};
 use crate::runtime::{Component, Runtime};
 use crate::server::request_id;
+use crate::telemetry::conventions;
+use crate::telemetry::watch::Watch;
 use crate::worker;
 use anyturn_manifest::Subscription;
 use futures::StreamExt as _;
@@ -163,12 +165,16 @@ async fn handle(trigger: Arc<Trigger>, mut waiting: mpsc::Receiver<Vec<u8>>, dra
                 Err(_) => tokio::time::sleep(FULL).await,
             }
         };
-        let call = Call::new(RequestId::from(&request_id::new()), 0);
+        let span = runtime
+            .traces
+            .begin(|| conventions::message(&component.id, &trigger.channel));
+        let call = Call::new(RequestId::from(&request_id::new()), 0, Watch::of(&span));
         let started = Instant::now();
         let handled = handler::handle(runtime, component, &call, payload).await;
         component.series.handled(handled.is_ok(), started.elapsed());
         if let Err(failure) = handled {
             worker::report(runtime, component, &call, &failure);
+            span.fail(failure.kind());
         }
         drop(permit);
     }

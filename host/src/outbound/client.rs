@@ -1,6 +1,7 @@
 //! The network client: pooled connections, HTTP/2 where the server speaks it, bodies streamed both ways.
 
 use super::errors;
+use crate::telemetry::traces::Span;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http_body::{Body as _, Frame};
@@ -25,11 +26,12 @@ pub(crate) struct Client {
 
 impl Client {
     /// Sends a request and returns the head of its response; the body flows as it is read, and dropping it
-    /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
+    /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2). `span` lasts as long as that.
     pub(crate) async fn send(
         &self,
         request: http::Request<WasiBody>,
         options: RequestOptions,
+        span: Span,
     ) -> Result<http::Response<WasiBody>, Error> {
         let pool = match self.pool.get_or_init(pool) {
             Ok(pool) => pool,
@@ -53,6 +55,7 @@ impl Client {
                 body,
                 between_bytes,
                 timer: None,
+                _span: span,
             }
             .boxed_unsync()
         }))
@@ -129,6 +132,7 @@ struct Incoming {
     body: reqwest::Body,
     between_bytes: Duration,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    _span: Span,
 }
 
 impl http_body::Body for Incoming {

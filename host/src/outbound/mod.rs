@@ -9,6 +9,9 @@ mod errors;
 
 use crate::guest::Call;
 use crate::runtime::{Component, Runtime};
+use crate::telemetry::conventions;
+use crate::telemetry::traces::Place;
+use crate::telemetry::watch::Open;
 use std::sync::Arc;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
@@ -25,6 +28,15 @@ pub(crate) struct Hooks {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) component: Arc<Component>,
     pub(crate) call: Arc<Call>,
+    /// The spans that the instance has not ended.
+    pub(crate) spans: Open,
+}
+
+impl Hooks {
+    /// Where something belongs in a trace that the instance asks for now.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.spans.place().or_else(|| self.call.watch.place()).cloned()
+    }
 }
 
 impl WasiHttpHooks for Hooks {
@@ -45,8 +57,10 @@ impl WasiHttpHooks for Hooks {
         let runtime = Arc::clone(&self.runtime);
         let component = Arc::clone(&self.component);
         let call = Arc::clone(&self.call);
+        let place = self.place();
         Box::new(async move {
-            let response = send(runtime, component, call, request, options.unwrap_or_default()).await?;
+            let options = options.unwrap_or_default();
+            let response = send(runtime, component, call, place, request, options).await?;
             Ok((response, Box::new(std::future::ready(Ok(()))) as Box<_>))
         })
     }
@@ -56,7 +70,8 @@ async fn send(
     runtime: Arc<Runtime>,
     component: Arc<Component>,
     call: Arc<Call>,
-    request: http::Request<WasiBody>,
+    place: Option<Place>,
+    mut request: http::Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<http::Response<WasiBody>, Error> {
     let target = Target::of(request.uri());
@@ -72,8 +87,11 @@ async fn send(
     };
     if !allowed {
         runtime.metrics.outbound(&component.id, "denied");
+        let (trace_id, span_id) = Place::ids(call.watch.place());
         tracing::warn!(
             request_id = %call.request_id,
+            trace_id,
+            span_id,
             component = %component.id,
             destination = %request.uri().authority().map_or("self", |authority| authority.as_str()),
             "the component may not call this; allowed_outbound_hosts in spin.toml does not list it"
@@ -81,10 +99,20 @@ async fn send(
         return Err(Error::HttpRequestDenied);
     }
     match target {
-        Target::Component(id) => crate::chaining::call(runtime, &call, &id, request).await,
-        Target::Origin => crate::chaining::call_self(runtime, &call, request).await,
+        Target::Component(id) => crate::chaining::call(runtime, &call, place, &id, request).await,
+        Target::Origin => crate::chaining::call_self(runtime, &call, place, request).await,
         Target::Network => {
-            let result = runtime.outbound.send(request, options).await;
+            let span = runtime.traces.part(place, |place| {
+                conventions::sent(
+                    &request,
+                    &component.id,
+                    Place::of_headers(request.headers()).or(place),
+                )
+            });
+            runtime.traces.tell(request.headers_mut(), &span);
+            let result = runtime.outbound.send(request, options, span.clone()).await;
+            let status = result.as_ref().ok().map(http::Response::status);
+            conventions::answered(&span, status, true);
             runtime
                 .metrics
                 .outbound(&component.id, if result.is_ok() { "ok" } else { "error" });

@@ -12,6 +12,8 @@ use crate::guest::{Call, RequestId};
 use crate::metrics::OpenStream;
 use crate::readiness::Readiness;
 use crate::runtime::Runtime;
+use crate::telemetry::conventions;
+use crate::telemetry::watch::Watch;
 use crate::websocket::{NoAnswer, Refused, WebSockets};
 use crate::worker::{self, GuestBody};
 use bytes::Bytes;
@@ -167,18 +169,28 @@ impl Service {
                 return Ok(routes::respond(fixed, |body| Body::Host(Full::new(body))));
             }
         };
+        let traces = &self.runtime.traces;
+        let span = traces.begin(|| {
+            let parent = traces.incoming(request.headers());
+            conventions::request(&request, &routed, &component.id, id, parent)
+        });
         let Admitted { permit, waited } = self.runtime.admission.admit().await.map_err(|full| {
             self.runtime.metrics.refused(full.reason());
-            Problem::Overloaded(RETRY_AFTER)
+            let problem = Problem::Overloaded(RETRY_AFTER);
+            conventions::answered(&span, Some(problem.status()), false);
+            problem
         })?;
         if let Some(waited) = waited {
             self.runtime.metrics.waited(waited);
         }
         headers::of_routed(&mut request, &routed, Some(&connection.client));
         drop(routed);
-        let call = Call::new(RequestId::from(id), 0);
+        if let Some(place) = span.place() {
+            place.put(request.headers_mut());
+        }
+        let call = Call::new(RequestId::from(id), 0, Watch::of(&span));
         let request = request.map(|body| -> WasiBody { body.map_err(Error::Hyper).boxed_unsync() });
-        let answer = worker::call(&self.runtime, &component, call, request, permit).await;
+        let answer = worker::call(&self.runtime, &component, call, request, permit, &span).await;
         let answer = answer
             .map(|response| self.body(response))
             .map_err(Problem::Failed);
@@ -187,6 +199,7 @@ impl Service {
             Err(problem) => problem.status(),
         };
         component.series.answered(status.as_u16(), started.elapsed());
+        conventions::answered(&span, Some(status), false);
         answer
     }
 

@@ -1,6 +1,10 @@
 //! Spans that components begin.
 
+use super::conventions;
+use super::traces::{Beginning, Place, Span};
+use crate::guest::Call;
 use crate::runtime::Runtime;
+use opentelemetry::trace::SpanKind;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,21 +40,86 @@ pub struct GuestSpan {
     began: Instant,
     attributes: Vec<(String, Value)>,
     failed: Option<String>,
+    /// In a trace, if there is one.
+    traced: Option<Traced>,
+}
+
+/// A span in a trace.
+struct Traced {
+    span: Span,
+    /// What the host adds, unless the component says it.
+    added: Vec<(&'static str, Value)>,
 }
 
 impl GuestSpan {
-    /// Begins a span.
-    pub(crate) fn begin(runtime: Arc<Runtime>, name: String, mut attributes: Vec<(String, Value)>) -> Self {
+    /// Begins a span within `parent`, or else within the call.
+    pub(crate) fn begin(
+        runtime: Arc<Runtime>,
+        call: &Call,
+        name: String,
+        parent: Option<&Self>,
+        mut attributes: Vec<(String, Value)>,
+    ) -> Self {
         attributes.truncate(ATTRIBUTES);
-        let begun = Self {
+        let mut begun = Self {
             runtime,
             name,
             began: Instant::now(),
             attributes,
             failed: None,
+            traced: None,
         };
         begun.runtime.metrics.agents().begun(&begun);
+        let place = match parent.and_then(Self::place) {
+            Some(place) => Some(place),
+            None => call.watch.place_for_work(&begun.runtime.traces),
+        };
+        begun.traced = place.map(|place| begun.trace(place.clone(), parent));
         begun
+    }
+
+    fn trace(&self, place: Place, parent: Option<&Self>) -> Traced {
+        let mut name = self.name.clone();
+        let mut added = Vec::new();
+        let calls_a_model = self.text("gen_ai.operation.name") == "chat";
+        if calls_a_model {
+            // Which provider's model it is, and which one where the call names none, only the configuration says.
+            if let Some(model) = &self.runtime.status.model {
+                let provider = conventions::provider(model).to_owned();
+                added.push(("gen_ai.provider.name", Value::Text(provider)));
+                if self.text("gen_ai.request.model").is_empty() && !model.name.is_empty() {
+                    name = format!("{name} {}", model.name);
+                    added.push(("gen_ai.request.model", Value::Text(model.name.clone())));
+                }
+            }
+            let conversation = "gen_ai.conversation.id";
+            if let Some(session) = parent.and_then(|parent| parent.value(conversation)) {
+                added.push((conversation, session.clone()));
+            }
+        }
+        let span = self.runtime.traces.begin(|| Beginning {
+            name: name.into(),
+            kind: match calls_a_model {
+                true => SpanKind::Client,
+                false => SpanKind::Internal,
+            },
+            parent: Some(place),
+            attributes: Vec::new(),
+            since: None,
+        });
+        Traced { span, added }
+    }
+
+    /// Its place in its trace.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.traced.as_ref().and_then(|traced| traced.span.place())
+    }
+
+    /// Says that it goes on with what began elsewhere.
+    pub(crate) fn link(&self, traceparent: &str) {
+        if let Some(traced) = &self.traced {
+            traced.span.link(traceparent);
+        }
     }
 
     /// Adds to what is known.
@@ -127,5 +196,19 @@ impl Drop for GuestSpan {
             );
         }
         self.runtime.metrics.agents().ended(self);
+        let Some(Traced { span, added }) = self.traced.take() else {
+            return;
+        };
+        for (name, value) in added {
+            if self.value(name).is_none() {
+                span.set(|| (name, value));
+            }
+        }
+        for (name, value) in std::mem::take(&mut self.attributes) {
+            span.set(|| (name, value));
+        }
+        if let Some(kind) = &self.failed {
+            span.fail(kind);
+        }
     }
 }

@@ -7,6 +7,8 @@ use super::Client;
 use crate::admission::Full;
 use crate::guest::{Call, Failure, RequestId};
 use crate::server::{headers, request_id};
+use crate::telemetry::conventions;
+use crate::telemetry::watch::Watch;
 use crate::worker::{self, GuestBody};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -170,23 +172,35 @@ impl Client {
 
     /// Sends a request to a fresh instance.
     pub(super) async fn ask(&self, request: Request<Bytes>) -> Result<Response<GuestBody>, NoAnswer> {
+        // A message is the beginning of a trace: the connection that it came by may live for hours.
+        let traces = &self.runtime.traces;
+        let span = traces.begin(|| conventions::call(&request, &self.component.id, None));
         let admitted = self.runtime.admission.admit().await;
         let admitted = admitted.map_err(|full| {
             self.runtime.metrics.refused(full.reason());
+            conventions::answered(&span, Some(StatusCode::SERVICE_UNAVAILABLE), false);
             NoAnswer::Busy(full)
         })?;
         let id = request_id::new();
-        let call = Call::new(RequestId::from(&id), 0);
+        let call = Call::new(RequestId::from(&id), 0, Watch::of(&span));
         let started = call.started;
         let mut request = request
             .map(|body| -> WasiBody { Whole::new(body).map_err(|never| match never {}).boxed_unsync() });
         let events = HeaderValue::from_static("text/event-stream");
         request.headers_mut().insert(header::ACCEPT, events);
         request.headers_mut().insert(headers::REQUEST_ID, id);
+        if let Some(place) = span.place() {
+            place.put(request.headers_mut());
+        }
         headers::of_chained(&mut request);
-        let answer = worker::call(&self.runtime, &self.component, call, request, admitted.permit).await;
-        let status = answer.as_ref().map_or(500, |answer| answer.status().as_u16());
-        self.component.series.answered(status, started.elapsed());
+        let permit = admitted.permit;
+        let answer = worker::call(&self.runtime, &self.component, call, request, permit, &span).await;
+        let status = match &answer {
+            Ok(answer) => answer.status(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        self.component.series.answered(status.as_u16(), started.elapsed());
+        conventions::answered(&span, Some(status), false);
         answer.map_err(NoAnswer::Failed)
     }
 

@@ -41,6 +41,12 @@ fn plausible(name: &str) -> &'static str {
         "GOOGLE_REDIRECT_URI" => "https://anyturn.example/api/auth/google/callback",
         "GOOGLE_RETURN_URLS" => "https://page.example/",
         "TOKEN_KEYS" => "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => "http://otel-collector:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS" => "authorization=Bearer%20secret",
+        "OTEL_RESOURCE_ATTRIBUTES" => "deployment.environment.name=production",
+        "OTEL_SERVICE_NAME" => "anyturn",
+        "OTEL_TRACES_SAMPLER" => "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG" => "0.1",
         other => panic!("what {other} could be is known"),
     }
 }
@@ -82,6 +88,24 @@ fn options() -> BTreeSet<String> {
     names
 }
 
+/// The variables of OpenTelemetry that the documentation promises; each is read by the host or by its SDK.
+fn of_opentelemetry() -> BTreeSet<String> {
+    let page = std::fs::read_to_string(anyturn_tests::repository().join("docs/operating.md")).unwrap();
+    let names: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `OTEL_")?.split_once(" |"))
+        .flat_map(|(names, _)| {
+            format!("`OTEL_{names}")
+                .split(", ")
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect();
+    assert!(names.contains("OTEL_TRACES_SAMPLER_ARG"), "{names:?}");
+    names
+}
+
 /// A default of `anyturn up`, as it says itself.
 fn default_of(variable: &str) -> String {
     let output = Command::new(binary()).args(["up", "--help"]).output().unwrap();
@@ -101,10 +125,14 @@ fn seconds(text: &str) -> u64 {
 fn every_variable_that_is_set_somewhere_is_one_that_the_host_has() {
     let options = options();
     let application = spin::environment_variables();
+    let traces = of_opentelemetry();
     for home in homes::all() {
         assert!(!home.variables.is_empty(), "{}", home.name);
         for name in home.variables.keys().chain(dockerfile::read().environment.keys()) {
-            let known = options.contains(name) || application.contains(name) || name == "RUST_LOG";
+            let known = [&options, &application, &traces]
+                .iter()
+                .any(|names| names.contains(name))
+                || name == "RUST_LOG";
             assert!(known, "{}: the host knows nothing of {name}", home.name);
         }
     }

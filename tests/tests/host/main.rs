@@ -9,6 +9,7 @@ mod limits;
 mod outbound;
 mod permissions;
 mod serving;
+mod traces;
 
 use anyturn_tests::host::{Host, HostBuilder};
 use reqwest::StatusCode;

@@ -1,7 +1,9 @@
 //! Redis for components that bring their own store.
 
 use crate::{application, told, with_redis};
+use anyturn_tests::fake_collector::FakeCollector;
 use anyturn_tests::host::Host;
+use anyturn_tests::redis_server::RedisServer;
 
 /// Runs commands on a connection of a component's.
 async fn on(host: &Host, component: &str, redis: &str, commands: &str) -> String {
@@ -153,4 +155,57 @@ async fn a_server_that_was_restarted_is_reached_again() {
     let _ = host.get(&format!("/new/redis?{url}&get&k")).send().await;
     let answer = on(&host, "new", &url, "set&k&v&;&get&k").await;
     assert_eq!(answer, "Ok(())\nOk(Some([118]))");
+}
+
+#[tokio::test]
+async fn commands_are_told_to_a_collector_without_what_they_are_about() {
+    let collector = FakeCollector::start().await;
+    let redis = RedisServer::start().await;
+    let host = application()
+        .args(["--variable", &format!("redis={}", redis.url())])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+        .start()
+        .await;
+    for component in ["new", "old"] {
+        let commands = "set&zucchini&quinces&;&incr&zucchini&;&execute&strlen&zucchini";
+        on(&host, component, &redis.url(), commands).await;
+        let request = collector
+            .span("the request", |span| {
+                span.attribute("anyturn.component") == component
+            })
+            .await;
+        let spans = collector.spans();
+        let mut commands: Vec<_> = spans.iter().filter(|span| span.is_part_of(&request)).collect();
+        commands.sort_by_key(|span| span.time);
+        let told: Vec<_> = commands
+            .iter()
+            .map(|span| {
+                let of = |name| span.attribute(name).as_str().unwrap_or("-");
+                (
+                    span.name.as_str(),
+                    of("db.system.name"),
+                    of("db.operation.name"),
+                    of("error.type"),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("SET", "redis", "SET", "-"),
+                ("INCRBY", "redis", "INCRBY", "ERR"),
+                ("STRLEN", "redis", "STRLEN", "-"),
+            ],
+            "{component}"
+        );
+    }
+    let body = collector.bodies().concat();
+    for secret in ["zucchini", "quinces"] {
+        let mut windows = body.windows(secret.len());
+        assert!(
+            !windows.any(|window| window == secret.as_bytes()),
+            "{secret} is exported"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! Spans, as the host takes them by `anyturn:telemetry`.
 
-use anyturn_engine::watch::{Attribute, Span, Value, Watched};
+use anyturn_engine::watch::{Attribute, Span, Traceparent, Value, Watched};
 
 use bindings::anyturn::telemetry::tracing as wit;
 
@@ -20,25 +20,50 @@ mod bindings {
     });
 }
 
-/// Begins a part of the present request.
-pub fn begin(name: &str, attributes: &[Attribute<'_>]) -> Span {
-    Span::watched(Told(wit::Span::begin(name, None, &list(attributes))))
+/// Begins a part of the present request, which is `traced` or not.
+pub fn begin(name: &str, attributes: &[Attribute<'_>], traced: bool) -> Span {
+    Span::watched(Told {
+        span: wit::Span::begin(name, None, &list(attributes)),
+        traced,
+    })
 }
 
 /// A span of the host's.
-struct Told(wit::Span);
+struct Told {
+    span: wit::Span,
+    traced: bool,
+}
 
 impl Watched for Told {
     fn begin(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
-        Span::watched(Told(wit::Span::begin(name, Some(&self.0), &list(attributes))))
+        Span::watched(Told {
+            span: wit::Span::begin(name, Some(&self.span), &list(attributes)),
+            traced: self.traced,
+        })
     }
 
     fn set(&self, attributes: &[Attribute<'_>]) {
-        self.0.set(&list(attributes));
+        self.span.set(&list(attributes));
     }
 
     fn fail(&self, kind: &str) {
-        self.0.fail(kind);
+        self.span.fail(kind);
+    }
+
+    fn link(&self, began: &Traceparent) {
+        self.span.link(began.as_str());
+    }
+
+    fn traced(&self) -> bool {
+        self.traced
+    }
+
+    fn enter(&self) {
+        self.span.enter();
+    }
+
+    fn leave(&self) {
+        self.span.leave();
     }
 }
 

@@ -1,9 +1,10 @@
 //! The world around a request, over WASI 0.3 and Spin's variables.
 
 use std::future::Future;
+use std::rc::Rc;
 
 use anyturn_engine::port::Environment;
-use anyturn_engine::watch::{Attribute, Span};
+use anyturn_engine::watch::{Attribute, Span, Traceparent};
 use anyturn_state::component::Imported;
 use bytes::Bytes;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
@@ -14,9 +15,22 @@ use super::{files, model, variables, watch, wire};
 use crate::platform::{ModelDescription, Platform, SendError};
 use crate::timezone;
 
-/// What the host gives to this component.
-#[derive(Clone, Copy, Debug)]
-pub struct World;
+/// What the host gives to this component for one request.
+#[derive(Clone, Debug)]
+pub struct World {
+    trace: Option<Rc<Traceparent>>,
+}
+
+impl World {
+    /// What is given for this request.
+    pub fn of<B>(request: &http::Request<B>) -> Self {
+        let header = request.headers().get("traceparent");
+        let trace = header.and_then(|header| Traceparent::parse(header.to_str().ok()?));
+        Self {
+            trace: trace.map(Rc::new),
+        }
+    }
+}
 
 impl Platform for World {
     type Store = Imported;
@@ -83,6 +97,11 @@ impl Environment for World {
     }
 
     fn watch(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
-        watch::begin(name, attributes)
+        let traced = self.trace.as_ref().is_some_and(|trace| trace.is_sampled());
+        watch::begin(name, attributes, traced)
+    }
+
+    fn trace(&self) -> Option<&Traceparent> {
+        self.trace.as_deref()
     }
 }

@@ -114,7 +114,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             }
             if let Some(turn) = due {
                 for gated in turn.open_gates() {
-                    watch::gate_decided(&self.environment, &gated.opened, Ruling::Expired);
+                    watch::gate_decided(&self.environment, turn, &gated.opened, Ruling::Expired);
                 }
                 self.unlist(turn.open_gates().map(|gated| &gated.opened)).await;
             }

@@ -278,7 +278,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             let decided = |gated: &&Gated| decisions.iter().any(|decided| decided.gate == gated.opened.gate);
             for decided in &decisions {
                 if let Some(gated) = turn.gate(&decided.gate) {
-                    watch::gate_decided(&self.environment, &gated.opened, decided.verdict);
+                    watch::gate_decided(&self.environment, turn, &gated.opened, decided.verdict);
                 }
             }
             let gates = turn.open_gates().filter(decided).map(|gated| &gated.opened);

@@ -59,7 +59,7 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
             for decided in &decisions {
                 self.write_of(turn, Record::GateDecided(Box::new(decided.clone())))?;
                 if let Some(gated) = turn.gate(&decided.gate) {
-                    watch::gate_decided(self.environment, &gated.opened, decided.verdict);
+                    watch::gate_decided(self.environment, turn, &gated.opened, decided.verdict);
                 }
             }
             for write in beside(turn, now, &decisions, self.writer.ttl())? {

@@ -9,6 +9,7 @@ mod overdue;
 mod policy;
 mod time;
 
+use super::watching::place;
 use super::world::*;
 use crate::audit::AuditAction;
 use crate::event::EventKind;
@@ -228,6 +229,22 @@ fn a_call_that_was_denied_does_not_run_and_the_model_is_told_who_and_why() {
         (AuditAction::Denied, Some("ada"))
     );
     assert_eq!(entry.comment.as_deref(), Some("not that one"));
+}
+
+#[test]
+fn a_decision_and_what_it_leads_to_are_linked_to_the_trace_in_which_the_turn_began() {
+    let world = world();
+    world.trace.replace(Some(place(1)));
+    let turn = world.turn(say("burn:1|done")).unwrap();
+    world.trace.replace(Some(place(2)));
+    decide(&world, ada(), &turn.gates[0], approve()).unwrap();
+    let links = |name| -> Vec<_> {
+        let spans = world.watching.named(name).into_iter();
+        spans.map(|span| span.links).collect()
+    };
+    assert_eq!(links("open_gate"), [vec![]]);
+    assert_eq!(links("decide_gate"), [vec![place(1)]]);
+    assert_eq!(links("invoke_agent tasks"), [vec![], vec![place(1)]]);
 }
 
 #[test]

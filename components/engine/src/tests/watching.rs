@@ -1,21 +1,24 @@
 //! What is told to whoever watches.
 
 use super::world::*;
-use crate::watch::{Attribute, Span, Value, Watched};
+use crate::watch::{Attribute, Span, Traceparent, Value, Watched};
+use futures::future::join;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::rc::Rc;
 
-/// Spans in the order in which they began.
+/// Spans in the order in which they began, and those that are entered now.
 #[derive(Clone, Default)]
-pub(super) struct Watching(Rc<RefCell<Vec<Seen>>>);
+pub(super) struct Watching(Rc<RefCell<Vec<Seen>>>, Rc<RefCell<Vec<usize>>>);
 
 #[derive(Clone, Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     name: String,
     parent: Option<usize>,
     attributes: BTreeMap<&'static str, String>,
     failed: Option<String>,
+    pub links: Vec<Traceparent>,
     ended: bool,
 }
 
@@ -43,7 +46,7 @@ impl Watching {
     }
 
     /// The spans of a name, which must all have ended.
-    fn named(&self, name: &str) -> Vec<Seen> {
+    pub(super) fn named(&self, name: &str) -> Vec<Seen> {
         let all = self.0.borrow();
         assert!(all.iter().all(|seen| seen.ended), "{all:#?}");
         all.iter().filter(|seen| seen.name == name).cloned().collect()
@@ -73,6 +76,27 @@ impl Watched for Watcher {
     fn fail(&self, kind: &str) {
         self.all.0.borrow_mut()[self.index].failed = Some(kind.to_owned());
     }
+
+    fn link(&self, began: &Traceparent) {
+        self.all.0.borrow_mut()[self.index].links.push(began.clone());
+    }
+
+    fn traced(&self) -> bool {
+        true
+    }
+
+    fn enter(&self) {
+        self.all.1.borrow_mut().push(self.index);
+    }
+
+    fn leave(&self) {
+        assert_eq!(self.all.1.borrow_mut().pop(), Some(self.index));
+    }
+}
+
+/// A place in the trace of this number.
+pub(super) fn place(trace: u128) -> Traceparent {
+    Traceparent::parse(&format!("00-{trace:032x}-00000000000000b7-01")).unwrap()
 }
 
 impl Drop for Watcher {
@@ -156,4 +180,74 @@ fn a_turn_that_another_instance_goes_on_with_is_told_as_left_behind() {
         [(None, None), (Some("left-behind"), Some("finished"))],
         "the instance that died could not say how it ended"
     );
+}
+
+#[test]
+fn a_turn_that_another_instance_goes_on_with_is_linked_to_the_trace_in_which_it_began() {
+    let world = World::new();
+    let mut tasks = Tasks::default();
+    world.trace.replace(Some(place(1)));
+    let (task, _) = start(&world, &mut tasks, say_once("k", "wait:1000 done"));
+    while world.model.requests.borrow().is_empty() {
+        tasks.poll(task);
+    }
+    assert!(tasks.crash(task));
+    world.trace.replace(Some(place(2)));
+    world.turn(say_once("k", "wait:1000 done")).unwrap();
+    let links: Vec<_> = world
+        .watching
+        .named("invoke_agent tasks")
+        .into_iter()
+        .map(|turn| turn.links)
+        .collect();
+    assert_eq!(links, [vec![], vec![place(1)]]);
+}
+
+#[test]
+fn what_is_asked_of_others_belongs_to_the_span_whose_work_asks_though_several_are_at_work() {
+    let watching = Watching::default();
+    let (one, other) = (
+        watching.begin("one", None, &[]),
+        watching.begin("other", None, &[]),
+    );
+    let entered = || watching.1.borrow().clone();
+    let asks = async || {
+        let first = entered();
+        yield_once().await;
+        (first, entered())
+    };
+    let inner = async {
+        let within = other.around(pin!(asks())).await;
+        (within, entered())
+    };
+    let (asked, inner) = (pin!(asks()), pin!(inner));
+    let both = join(one.around(asked), one.around(inner));
+    let (alone, (within, afterwards)) = World::new().run(both);
+    assert_eq!(alone, (vec![0], vec![0]));
+    assert_eq!(within, (vec![0, 1], vec![0, 1]));
+    assert_eq!(afterwards, [0]);
+    assert!(entered().is_empty());
+}
+
+#[test]
+fn only_what_is_a_traceparent_is_taken_for_one() {
+    let sane = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let read = Traceparent::parse(sane).unwrap();
+    assert_eq!(read.as_str(), sane);
+    assert!(read.is_sampled());
+    let unsampled = sane.replace("-01", "-02");
+    assert!(!Traceparent::parse(&unsampled).unwrap().is_sampled());
+    for wrong in [
+        "",
+        "secret",
+        "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0é",
+    ] {
+        assert!(Traceparent::parse(wrong).is_none(), "{wrong}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::event::{Event, EventId, EventKind};
 use crate::journal::{Entry, Record};
 use crate::port::*;
 use crate::turn::{SessionTarget, Turn, TurnError, TurnRequest, TurnState};
-use crate::watch::{Attribute, Span};
+use crate::watch::{Attribute, Span, Traceparent};
 use crate::{Stopping, Swept};
 use anyturn_state::memory::{ManualClock, MemoryStore};
 use anyturn_state::{Document, Found, Position, Query, Store};
@@ -39,6 +39,8 @@ pub(super) struct World {
     /// How long instances have their turns, in milliseconds.
     pub lease: Rc<Cell<u64>>,
     pub watching: Watching,
+    /// Where the requests stand in a trace that instances serve from now on.
+    pub trace: Rc<RefCell<Option<Traceparent>>>,
     pub assistants: Rc<RefCell<BTreeMap<String, Assistant>>>,
 }
 
@@ -85,6 +87,7 @@ impl World {
             skew: self.skew.clone(),
             random: self.random.clone(),
             watching: self.watching.clone(),
+            trace: self.trace.borrow().clone(),
         };
         let settings = Settings {
             lease: self.lease.get(),
@@ -343,6 +346,7 @@ pub(super) struct TestEnvironment {
     skew: Rc<Cell<i64>>,
     random: Rc<Cell<u128>>,
     watching: Watching,
+    trace: Option<Traceparent>,
 }
 
 impl Environment for TestEnvironment {
@@ -372,6 +376,10 @@ impl Environment for TestEnvironment {
 
     fn watch(&self, name: &str, attributes: &[Attribute<'_>]) -> Span {
         self.watching.begin(name, None, attributes)
+    }
+
+    fn trace(&self) -> Option<&Traceparent> {
+        self.trace.as_ref()
     }
 }
 

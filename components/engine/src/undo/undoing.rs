@@ -205,6 +205,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             key: wish.key.clone(),
             undo: vec![undo],
             undo_only: true,
+            trace: self.environment.trace().cloned(),
             ..TurnStarted::default()
         };
         Application {

@@ -11,6 +11,7 @@ pub(crate) mod v3;
 
 use crate::guest::{Call, Guest};
 use crate::runtime::Component;
+use crate::telemetry::traces::Place;
 use pool::{Checkout, Handle, Pooled};
 use redis::{Cmd, ErrorKind, FromRedisValue, ParsingError, Value};
 use std::sync::Arc;
@@ -66,8 +67,11 @@ async fn open(component: &Arc<Component>, call: &Call, address: &str) -> Result<
     );
     let port = url.port_u16().unwrap_or(6379);
     if !matches!(scheme, "redis" | "rediss") || !component.allowed_hosts.allows(scheme, host, Some(port)) {
+        let (trace_id, span_id) = Place::ids(call.watch.place());
         tracing::warn!(
             request_id = %call.request_id,
+            trace_id,
+            span_id,
             component = %component.id,
             destination = %format_args!("{scheme}://{host}:{port}"),
             "the component may not call this; allowed_outbound_hosts in spin.toml does not list it"

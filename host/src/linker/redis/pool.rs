@@ -6,6 +6,10 @@
 //! error that is not the server's answer, or while an answer is still to come. A connection that lay idle is asked for a
 //! sign of life first, so that one that the server closed is not used.
 
+use crate::guest::Guest;
+use crate::runtime::Runtime;
+use crate::telemetry::conventions;
+use crate::telemetry::traces::{Place, Span};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult};
 use std::collections::HashMap;
@@ -106,6 +110,7 @@ impl Pool {
             handle: Handle {
                 connection,
                 state: Arc::default(),
+                within: None,
             },
             address: address.to_owned(),
             pool: Arc::clone(&self.0),
@@ -181,6 +186,8 @@ impl Drop for Pooled {
 pub(super) struct Handle {
     connection: MultiplexedConnection,
     state: Arc<State>,
+    /// What its commands are a part of, if that is traced.
+    within: Option<(Arc<Runtime>, Place)>,
 }
 
 /// What happened to a connection while a request had it.
@@ -223,6 +230,25 @@ impl Drop for Running<'_> {
 }
 
 impl Handle {
+    /// The same for commands that an instance asks for now.
+    pub(super) fn within(mut self, guest: &Guest) -> Self {
+        self.within = guest.place().map(|place| (Arc::clone(guest.runtime()), place));
+        self
+    }
+
+    fn span(&self, command: &Cmd) -> Span {
+        match &self.within {
+            Some((runtime, place)) => runtime.traces.part(Some(place.clone()), |place| {
+                let name = match command.args_iter().next() {
+                    Some(redis::Arg::Simple(name)) => name,
+                    _ => b"",
+                };
+                conventions::command(name, place)
+            }),
+            None => Span::default(),
+        }
+    }
+
     /// Notes that a command may change the connection.
     pub(super) fn about_to_run(&self, command: &str) {
         if CHANGING.contains(&command.to_ascii_uppercase().as_str()) {
@@ -234,7 +260,12 @@ impl Handle {
     pub(super) async fn query<R: FromRedisValue>(&self, command: Cmd) -> RedisResult<R> {
         let mut running = Running::begin(&self.state);
         let mut connection = self.connection.clone();
+        let span = self.span(&command);
         let answer: RedisResult<redis::Value> = command.query_async(&mut connection).await;
+        if let Err(error) = &answer {
+            // The code that the server gave, such as `WRONGTYPE`.
+            span.fail(error.code().unwrap_or("no-answer"));
+        }
         // An error that has a code is the server's answer; any other is the connection's.
         running.answered = answer.as_ref().err().is_none_or(|error| error.code().is_some());
         drop(running);

@@ -35,7 +35,7 @@ type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 /// What runs commands on the connection of a resource.
 fn handle(guest: &Guest, connection: &Resource<Connection>) -> wasmtime::Result<Handle> {
-    Ok(guest.table.get(connection)?.0.handle())
+    Ok(guest.table.get(connection)?.0.handle().within(guest))
 }
 
 /// An answer in the interface's types.

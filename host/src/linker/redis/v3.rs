@@ -46,7 +46,10 @@ fn handle<T: 'static>(
     accessor: &Accessor<T, Redis>,
     connection: &Resource<Connection>,
 ) -> wasmtime::Result<Handle> {
-    accessor.with(|mut access| Ok(access.get().table.get(connection)?.0.handle()))
+    accessor.with(|mut access| {
+        let guest = access.get();
+        Ok(guest.table.get(connection)?.0.handle().within(guest))
+    })
 }
 
 /// An answer in the interface's types.

@@ -7,6 +7,7 @@ mod convert;
 use crate::guest::Guest;
 use crate::metrics::is_failure;
 use crate::runtime::Runtime;
+use crate::telemetry::conventions;
 use anyturn_state::{Queue as _, Store as _};
 use anyturn_store::NamespacedStore;
 use std::future::Future;
@@ -49,19 +50,27 @@ where
     T: 'static,
     F: Future<Output = Result<R, anyturn_state::Error>>,
 {
-    let (view, runtime): (_, Arc<Runtime>) = accessor.with(|mut access| {
+    let (view, runtime, place): (_, Arc<Runtime>, _) = accessor.with(|mut access| {
         let guest = access.get();
-        (guest.component().state.clone(), Arc::clone(guest.runtime()))
+        let runtime = Arc::clone(guest.runtime());
+        (guest.component().state.clone(), runtime, guest.place())
     });
     let Some(view) = view else {
         return Err(types::Error::Unavailable(
             "this component has no state".to_owned(),
         ));
     };
+    let span = runtime.traces.part(place, |place| {
+        conventions::operation(runtime.status.store.as_ref(), name, place)
+    });
     let started = Instant::now();
     let result = operation(view).await;
+    let failed = is_failure(&result);
     let operations = runtime.metrics.store();
-    operations.ended(name, started.elapsed(), !is_failure(&result));
+    operations.ended(name, started.elapsed(), !failed);
+    if failed {
+        span.fail("unavailable");
+    }
     result.map_err(convert::error)
 }
 
