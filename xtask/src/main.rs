@@ -65,7 +65,7 @@ const COMMANDS: [Command; 14] = [
     },
     Command {
         name: "bench",
-        arguments: "[arguments of `anyturn-bench`]",
+        arguments: "[trivial|turns|app|steps|streams|sockets|start …]",
         about: "Measure speed: print a table and write JSON",
         run: bench,
     },

@@ -10,14 +10,26 @@ mod load;
 mod report;
 mod rows;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use report::Report;
 use std::time::Duration;
+
+/// What can be measured by itself.
+const PARTS: [&str; 7] = ["trivial", "turns", "app", "steps", "streams", "sockets", "start"];
 
 fn main() -> Result<()> {
     if baseline::is_wanted() {
         return baseline::serve();
     }
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    for part in &parts {
+        ensure!(
+            PARTS.contains(&part.as_str()),
+            "there is no part {part:?}: name one or more of {}",
+            PARTS.join(", ")
+        );
+    }
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let seconds = std::env::var("ANYTURN_BENCH_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -29,15 +41,30 @@ fn main() -> Result<()> {
         .build()?;
     let mut report = Report::new();
     runtime.block_on(async {
-        rows::trivial::measure(&mut report, time).await?;
-        rows::turns::measure(&mut report, time).await?;
-        rows::turns::long_conversation(&mut report).await?;
-        rows::app::measure(&mut report, time).await?;
-        rows::steps::measure(&mut report, time).await?;
-        rows::streams::measure(&mut report, time).await?;
-        rows::sockets::measure(&mut report).await?;
-        rows::start::measure(&mut report).await?;
-        rows::start::sizes(&mut report)
+        if wanted("trivial") {
+            rows::trivial::measure(&mut report, time).await?;
+        }
+        if wanted("turns") {
+            rows::turns::measure(&mut report, time).await?;
+            rows::turns::long_conversation(&mut report).await?;
+        }
+        if wanted("app") {
+            rows::app::measure(&mut report, time).await?;
+        }
+        if wanted("steps") {
+            rows::steps::measure(&mut report, time).await?;
+        }
+        if wanted("streams") {
+            rows::streams::measure(&mut report, time).await?;
+        }
+        if wanted("sockets") {
+            rows::sockets::measure(&mut report).await?;
+        }
+        if wanted("start") {
+            rows::start::measure(&mut report).await?;
+            rows::start::sizes(&mut report)?;
+        }
+        anyhow::Ok(())
     })?;
     println!("\n{}", report.table());
     match report.missed() {

@@ -20,6 +20,11 @@ pub fn computing(pid: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
+/// Time on a core since this process began, in user and in kernel mode.
+pub fn own_computing() -> Result<Duration> {
+    computing(std::process::id())
+}
+
 /// Resident memory in MiB.
 pub fn resident(pid: u32) -> Result<f64> {
     mebibytes(pid, "status", "VmRSS:")
