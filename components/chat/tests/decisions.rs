@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, its helpers included"
 )]
 
+#[path = "decisions/openai.rs"]
+mod openai;
 mod support;
 
 use std::cell::RefCell;
@@ -171,61 +173,6 @@ fn a_denied_call_does_not_run_and_edited_arguments_do() {
         .json();
     assert_eq!(edited["gate"]["decided"]["edited"], true, "{edited}");
     assert_eq!(*calls.borrow(), [("delete".to_owned(), json!({"task": "bread"}))]);
-}
-
-#[test]
-fn yes_and_no_decide_in_both_dialects() {
-    let world = World::new();
-    let calls = tools(&world);
-    let (session, _) = waiting(&world);
-    world.model.say(&["Deleted."]);
-    let said = world.post(&format!("/v1/sessions/{session}/turns"), r#"{"message": "yes"}"#);
-    assert_eq!((said.status.as_u16(), calls.borrow().len()), (200, 1), "{said:?}");
-
-    let complete = |text: &str, stream: bool| {
-        let body = json!({"model": "lists", "stream": stream, "metadata": {"session_id": "my talk"},
-            "messages": [{"role": "user", "content": text}]});
-        world.post("/v1/chat/completions", &body.to_string())
-    };
-    world.model.call("delete", r#"{"task": "milk"}"#);
-    let asked = complete("delete milk", false).json();
-    let choice = &asked["choices"][0];
-    let text = choice["message"]["content"].as_str().unwrap();
-    assert!(
-        text.ends_with("\nAnswer “yes” to confirm, or “no” to refuse."),
-        "{text}"
-    );
-    assert_eq!(choice["finish_reason"], "stop");
-    assert_eq!(calls.borrow().len(), 1);
-    world.model.say(&["Gone."]);
-    let answered = complete("Yes!", true).body;
-    assert!(answered.contains(r#""content":"Gone.""#), "{answered}");
-    assert_eq!(calls.borrow().len(), 2);
-    world.model.call("delete", r#"{"task": "bread"}"#);
-    let streamed = complete("delete bread", true).body;
-    assert!(
-        streamed.contains("Answer “yes” to confirm") && streamed.ends_with("data: [DONE]\n\n"),
-        "{streamed}"
-    );
-}
-
-#[test]
-fn a_conversation_that_is_brought_along_cannot_confirm_and_its_model_knows() {
-    let world = World::new();
-    let calls = tools(&world);
-    world.model.call("delete", r#"{"task": "milk"}"#);
-    world.model.say(&["I cannot do that here."]);
-    let body = json!({"model": "lists", "messages": [{"role": "user", "content": "delete milk"}]});
-    let reply = world.post("/v1/chat/completions", &body.to_string());
-    assert_eq!(
-        (reply.status.as_u16(), calls.borrow().len()),
-        (200, 0),
-        "{reply:?}"
-    );
-    assert_eq!(
-        reply.json()["choices"][0]["message"]["content"],
-        "I cannot do that here."
-    );
 }
 
 #[test]

@@ -40,6 +40,14 @@ pub struct TurnRequest {
     pub on_busy: Option<OnBusy>,
 }
 
+impl TurnRequest {
+    /// Whether the message is one that decides what waits for its user, if anything does.
+    #[must_use]
+    pub fn may_decide(&self) -> bool {
+        crate::words::verdict(&self.message).is_some()
+    }
+}
+
 /// Which conversation a turn belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionTarget {

@@ -13,6 +13,7 @@ pub mod request;
 pub mod stream;
 pub mod waiting;
 
+use anyturn_engine::port::Environment;
 use anyturn_engine::{SessionTarget, TurnRequest, TurnState};
 use bytes::Bytes;
 use http::StatusCode;
@@ -71,10 +72,13 @@ pub async fn complete<P: Platform>(
         options,
         on_busy: None,
     };
+    // Who repeats a "yes" is told what it led to, which begins where the question ends.
+    let holds = request.idempotency_key.is_some() && request.may_decide();
+    let now = exchange.platform.environment().now();
     let admitted = turns::admit(exchange, caller, files, Work::Turn(request)).await?;
     if stream {
         return admitted
-            .stream(stream::ChunkWriter::new(model, include_usage))
+            .stream(stream::ChunkWriter::new(model, include_usage, now, holds))
             .await
             .map_err(in_messages);
     }

@@ -3,6 +3,8 @@
 //! The stream begins with the first text, not with the turn: until then a model that fails is an ordinary error with
 //! its status, which a client's own retries understand. What was told cannot be taken back in this dialect: where another
 //! instance has taken a turn over and its text does not go on from what was told, the stream breaks off.
+//!
+//! After a decision it tells what is new, as an answer in one piece does: who has decided was told the rest before.
 
 use anyturn_engine::{Event, EventKind, Turn, TurnState};
 use serde::Serialize;
@@ -63,20 +65,34 @@ pub struct ChunkWriter {
     created: u64,
     model: String,
     include_usage: bool,
+    /// The turn's text, as far as this client was told it, now or before.
     told: String,
+    /// What stands of a turn that goes on, until it is known whether it does so after a decision.
+    stands: Option<String>,
+    /// Whether text waits until it is known whether the client was told it before.
+    holds: bool,
+    /// Whether this stream has told any text.
+    speaks: bool,
+    /// Whether a decision was taken.
+    decided: bool,
     ended: bool,
 }
 
 impl ChunkWriter {
-    /// A writer for an assistant's answer.
+    /// A writer for an assistant's answer to a request that came at `now`, in milliseconds since the Unix epoch.
+    /// `holds`: the request may repeat a decision, so that what was said before it has been told.
     #[must_use]
-    pub fn new(model: String, include_usage: bool) -> Self {
+    pub fn new(model: String, include_usage: bool, now: u64, holds: bool) -> Self {
         Self {
             id: String::new(),
-            created: 0,
+            created: now / 1000,
             model,
             include_usage,
             told: String::new(),
+            stands: None,
+            holds,
+            speaks: false,
+            decided: false,
             ended: false,
         }
     }
@@ -106,7 +122,14 @@ impl ChunkWriter {
         )
     }
 
-    fn text(&self, text: &str) -> String {
+    /// Tells text; what parts it from the text before a decision is left out.
+    fn text(&mut self, text: &str) -> String {
+        let first = self.decided && !self.speaks;
+        let text = if first { text.trim_start() } else { text };
+        if text.is_empty() {
+            return String::new();
+        }
+        self.speaks = true;
         let delta = Delta {
             role: None,
             content: Some(text),
@@ -123,17 +146,20 @@ impl ChunkWriter {
                  to it.",
             ));
         };
-        if rest.is_empty() {
-            return String::new();
-        }
-        let told = self.text(rest);
         self.told.push_str(rest);
-        told
+        self.text(rest)
     }
 
-    fn begin(&mut self, turn: &str, created: u64) -> String {
+    /// What stands of a turn that went on without a decision is told, as far as it was not.
+    fn go_on_undecided(&mut self) -> String {
+        match self.stands.take() {
+            Some(text) if !self.holds => self.go_on(&text),
+            _ => String::new(),
+        }
+    }
+
+    fn begin(&mut self, turn: &str) -> String {
         self.id = id(turn);
-        self.created = created / 1000;
         self.delta(
             Delta {
                 role: Some("assistant"),
@@ -144,26 +170,30 @@ impl ChunkWriter {
     }
 
     fn finish(&mut self, turn: &Turn) -> String {
-        if std::mem::replace(&mut self.ended, true) {
+        if self.ended {
             return String::new();
         }
         if turn.state == TurnState::Failed {
             return self.fail(&error::failed(turn));
         }
-        let mut text = String::new();
-        if self.id.is_empty() {
-            text.push_str(&self.begin(&turn.turn, turn.created_at.0));
+        let mut text = self.go_on_undecided();
+        if self.ended {
+            return text;
         }
-        // The turn of an idempotency key that was taken before comes without its pieces.
-        if self.told.is_empty() && !turn.message.content.is_empty() {
-            text.push_str(&self.text(&turn.message.content));
-            self.told.push_str(&turn.message.content);
+        if self.id.is_empty() {
+            self.created = turn.created_at.0 / 1000;
+            text.push_str(&self.begin(&turn.turn));
+        }
+        // The turn of an idempotency key that was taken before may come without its pieces.
+        if self.told.is_empty() {
+            text.push_str(&self.text(waiting::said(turn)));
         }
         let waiting = waiting::asked(turn);
         if !waiting.is_empty() {
-            let separator = if self.told.is_empty() { "" } else { "\n\n" };
+            let separator = if self.speaks { "\n\n" } else { "" };
             text.push_str(&self.text(&format!("{separator}{waiting}")));
         }
+        self.ended = true;
         text.push_str(&self.delta(Delta::default(), Some("stop")));
         if self.include_usage {
             text.push_str(&self.chunk(Vec::new(), Some(turn.usage.into())));
@@ -184,29 +214,52 @@ impl Writer for ChunkWriter {
         if self.ended {
             return None;
         }
-        match &event.kind {
-            EventKind::TurnStarted(started) => Some(self.begin(&started.turn, started.created_at.0)),
-            EventKind::TextDelta { text } => {
-                self.told.push_str(text);
-                Some(self.text(text))
+        if let EventKind::GateDecided(_) = &event.kind {
+            // The first thing that is told after a decision; what stands by then was told to whoever has decided.
+            self.told = self.stands.take()?;
+            (self.decided, self.holds) = (true, false);
+            return None;
+        }
+        let before = self.go_on_undecided();
+        if self.ended {
+            return Some(before);
+        }
+        let told = match &event.kind {
+            EventKind::TurnStarted(started) => {
+                self.created = started.created_at.0 / 1000;
+                self.begin(&started.turn)
             }
-            EventKind::TurnResumed { text } => Some(self.go_on(text)),
+            EventKind::TextDelta { .. } if self.holds => return None,
+            EventKind::TextDelta { text } => {
+                let begun = if self.id.is_empty() {
+                    self.begin(&event.id.turn)
+                } else {
+                    String::new()
+                };
+                self.told.push_str(text);
+                begun + &self.text(text)
+            }
+            EventKind::TurnResumed { text } => {
+                self.stands = Some(text.clone());
+                return Some(before);
+            }
             EventKind::ToolStarted(_)
             | EventKind::ToolFinished(_)
             | EventKind::AgentProgress(_)
             | EventKind::GateOpened(_)
             | EventKind::GateDecided(_)
-            | EventKind::UndoFinished(_) => None,
+            | EventKind::UndoFinished(_) => return Some(before),
             // Told at the very end, when it is known whether it is still to be told by a status.
             EventKind::TurnFinished(_)
             | EventKind::TurnFailed(_)
             | EventKind::TurnStopped(_)
-            | EventKind::TurnWaiting(_) => None,
-        }
+            | EventKind::TurnWaiting(_) => return Some(before),
+        };
+        Some(before + &told)
     }
 
     fn begins(&self, event: &EventKind) -> bool {
-        matches!(event, EventKind::TextDelta { .. })
+        matches!(event, EventKind::TextDelta { .. }) && !self.holds
     }
 
     fn patience(&self) -> Option<u64> {

@@ -34,15 +34,21 @@ fn approver(gate: &Gate) -> String {
     }
 }
 
-/// The answer: what of the turn's text was not told before, and what there is to decide after it.
+/// What of the turn's text was not told before its last decision.
 #[must_use]
-pub fn answer(turn: &Turn) -> String {
+pub fn said(turn: &Turn) -> &str {
     let Reply {
         content,
         since_decision,
         ..
     } = &turn.message;
-    let mut answer = since_decision.as_ref().unwrap_or(content).clone();
+    since_decision.as_ref().unwrap_or(content)
+}
+
+/// The answer: what of the turn's text was not told before, and what there is to decide after it.
+#[must_use]
+pub fn answer(turn: &Turn) -> String {
+    let mut answer = said(turn).to_owned();
     add(&mut answer, &asked(turn));
     answer
 }

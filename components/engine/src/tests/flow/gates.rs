@@ -133,3 +133,21 @@ fn what_was_done_can_be_undone() {
     assert_eq!(purposes(&world).len(), 4);
     world.assert_snapshot_is_replay("s1", "tasks");
 }
+
+#[test]
+fn what_was_said_since_a_decision_is_told_the_same_at_once_and_later() {
+    let world = world();
+    world.turn(say(ERASE)).unwrap();
+    let told = world.turn(say_once("y", "yes")).unwrap();
+    assert_eq!(told.message.since_decision.as_deref(), Some("all done"));
+    let report = || world.run(world.engine().report("ada", "s1", &told.turn)).unwrap();
+    assert_eq!(report().message, told.message);
+    assert_eq!(world.turn(say_once("y", "yes")).unwrap().message, told.message);
+    world.turn(say("calendar read:4|free")).unwrap();
+    world.turn(say(ERASE)).unwrap();
+    assert_eq!(report().message, told.message);
+    // The log of its events has expired.
+    world.clock().advance(11 * 60 * 1000);
+    assert_eq!(report().message, told.message);
+    assert_eq!(world.turn(say_once("y", "yes")).unwrap().message, told.message);
+}
