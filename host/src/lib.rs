@@ -5,6 +5,7 @@
 mod admission;
 mod chaining;
 mod cli;
+mod code;
 mod compose;
 mod drain;
 mod engine;

@@ -4,6 +4,7 @@
 //! that only a first start takes time, and says what it is doing.
 
 use crate::admission::{Admission, Queue};
+use crate::code::Code;
 use crate::compose::middleware::{self, Layer};
 use crate::compose::{self, Part};
 use crate::engine::anyhow_of;
@@ -23,7 +24,7 @@ use anyturn_check::Checked;
 use anyturn_key_value::Bucket;
 use anyturn_manifest::{Application, Dependency, DependencyName, Inherit, Middleware, Values};
 use anyturn_store::AnyStore;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +34,7 @@ use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, p2, p3};
 
 /// Part of every cache key: to be changed when composition changes what it makes of the same inputs.
-const COMPOSITION: &[u8] = b"anyturn composition 3";
+const COMPOSITION: &[u8] = b"anyturn composition 4";
 
 /// How the imports begin that the host's own state satisfies.
 const STATE: &str = "anyturn:state/";
@@ -83,17 +84,17 @@ fn compile_one(
     provided: impl Fn(&DependencyName) -> bool,
     progress: impl Fn(&str),
 ) -> Result<Compiled> {
-    let wasm = read(component.source())?;
-    let dependencies: Vec<(&Dependency, Vec<u8>)> = component
+    let own = Code::read(component.source())?;
+    let dependencies: Vec<(&Dependency, Code<'_>)> = component
         .dependencies()
         .iter()
         .filter(|dependency| !provided(dependency.name()))
-        .map(|dependency| Ok((dependency, read(dependency.source())?)))
+        .map(|dependency| Ok((dependency, Code::read(dependency.source())?)))
         .collect::<Result<_>>()?;
-    let layers: Vec<(&Middleware, Vec<u8>)> = component
+    let layers: Vec<(&Middleware, Code<'_>)> = component
         .middleware()
         .iter()
-        .map(|layer| Ok((layer, read(layer.source())?)))
+        .map(|layer| Ok((layer, Code::read(layer.source())?)))
         .collect::<Result<_>>()?;
     let descriptions: Vec<String> = dependencies
         .iter()
@@ -104,14 +105,14 @@ fn compile_one(
                 .map(|(layer, _)| inherited("middleware", layer.inherit())),
         )
         .collect();
-    let codes = dependencies.iter().map(|(_, wasm)| wasm);
-    let codes = codes.chain(layers.iter().map(|(_, wasm)| wasm));
-    let inputs = [COMPOSITION, &wasm].into_iter();
+    let plugged = dependencies.iter().map(|(_, code)| code);
+    let plugged = plugged.chain(layers.iter().map(|(_, code)| code));
+    let inputs = [COMPOSITION, own.digest()].into_iter();
     let key = cache.key(
         inputs.chain(
-            codes
+            plugged
                 .zip(&descriptions)
-                .flat_map(|(wasm, text)| [text.as_bytes(), wasm.as_slice()]),
+                .flat_map(|(code, text)| [text.as_bytes(), code.digest()]),
         ),
     );
     if let Some(compiled) = cache.load(&key) {
@@ -121,22 +122,26 @@ fn compile_one(
     let started = Instant::now();
     let parts: Vec<Part<'_>> = dependencies
         .iter()
-        .map(|(dependency, wasm)| Part {
-            name: dependency.name(),
-            export: dependency.export(),
-            inherit: dependency.inherit(),
-            wasm,
+        .map(|(dependency, code)| {
+            Ok(Part {
+                name: dependency.name(),
+                export: dependency.export(),
+                inherit: dependency.inherit(),
+                wasm: code.bytes()?,
+            })
         })
-        .collect();
-    let composed = compose::compose(component.id().as_str(), &wasm, &parts)?;
+        .collect::<Result<_>>()?;
+    let composed = compose::compose(component.id().as_str(), own.bytes()?, &parts)?;
     let layers: Vec<Layer<'_>> = layers
         .iter()
-        .map(|(layer, wasm)| Layer {
-            name: format!("the middleware {}", layer.source().display()),
-            inherit: layer.inherit(),
-            wasm,
+        .map(|(layer, code)| {
+            Ok(Layer {
+                name: format!("the middleware {}", layer.source().display()),
+                inherit: layer.inherit(),
+                wasm: code.bytes()?,
+            })
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let composed = middleware::chain(component.id().as_str(), composed, &layers)?;
     let compiled = cache.compile(&key, &composed)?;
     progress(&format!(
@@ -145,6 +150,24 @@ fn compile_one(
         started.elapsed().as_secs_f64()
     ));
     Ok(compiled)
+}
+
+/// Leaves notes in place of all code that [`compile`] reads.
+pub(crate) fn leave_code_out(
+    application: &Application,
+    provided: impl Fn(&DependencyName) -> bool,
+) -> Result<()> {
+    let mut paths = BTreeSet::new();
+    for component in application.triggered() {
+        let dependencies = component.dependencies().iter();
+        let dependencies = dependencies.filter(|dependency| !provided(dependency.name()));
+        paths.insert(component.source());
+        paths.extend(dependencies.map(Dependency::source));
+        paths.extend(component.middleware().iter().map(Middleware::source));
+    }
+    paths
+        .into_iter()
+        .try_for_each(|path| Code::read(path)?.leave_out())
 }
 
 /// What of a dependency, besides its code, makes a difference to the composed component.
@@ -175,10 +198,6 @@ pub(crate) fn files(
         .resolve(application.root())
         .map_err(|findings| anyhow!("{findings}"))?;
     files::assemble(directory, &found).map(Some)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// Whether any component needs the state that the host provides, by itself or for key-value stores.

@@ -3,7 +3,7 @@
 //!
 //! - `/anyturn`, the host, and the few libraries of C that it is linked with;
 //! - `/app`: spin.toml, what it names, and the components as machine code (`/app/cache`) for every processor of the
-//!   architecture;
+//!   architecture, with notes of their digests where their code was;
 //! - `/data`, empty, for the embedded store where somebody mounts a volume;
 //! - a user, and for scanners which Debian packages the libraries are of.
 //!
@@ -67,8 +67,9 @@ pub fn assemble(folder: &Path) -> Result<()> {
     packages(folder, &libraries)?;
     accounts(folder)?;
     application(&folder.join("app"))?;
-    compile(folder)?;
+    compile(folder, &[])?;
     sbom::of_image(folder)?;
+    compile(folder, &["--slim"])?;
     open(folder)?;
     data(&folder.join("data"))?;
     eprintln!(
@@ -217,7 +218,7 @@ fn application(folder: &Path) -> Result<()> {
 }
 
 /// Compiles the components into the image, by the host that is in it.
-fn compile(folder: &Path) -> Result<()> {
+fn compile(folder: &Path, more: &[&str]) -> Result<()> {
     let app = folder.join("app");
     let status = program(folder.join("anyturn"))
         .env_clear()
@@ -225,6 +226,7 @@ fn compile(folder: &Path) -> Result<()> {
         .arg(app.join("spin.toml"))
         .arg("--cache-dir")
         .arg(app.join("cache"))
+        .args(more)
         .status()
         .context("the host in the image cannot be started")?;
     success(status).context("`anyturn compile` failed")

@@ -4,10 +4,11 @@
 //! That a file is there is the manifest's to tell; what is not there is left out here. Whether the types of an import fit
 //! too is found when the host links the component.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyturn_manifest::{
-    Application, Component, Dependency, DependencyName, Finding, Findings, Inherit, Place,
+    Application, Component, Dependency, DependencyName, Finding, Findings, Inherit, Place, Source,
 };
 
 use crate::interfaces::{alternative, is_provided};
@@ -104,8 +105,18 @@ impl Room<'_> {
         key: &str,
         look: impl FnOnce(&Outline) -> Vec<Finding>,
     ) -> Vec<Finding> {
-        let Ok(bytes) = std::fs::read(source) else {
-            return Vec::new();
+        let bytes = match Source::read(source) {
+            Ok(Source::Code(bytes)) => bytes,
+            // Its code was checked before it was compiled.
+            Ok(Source::Note(_)) => return Vec::new(),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let reason = format!("{} cannot be used: {error}", self.shown(source));
+                return vec![
+                    Finding::error(place.clone(), key, reason).advise("put the component in its place"),
+                ];
+            }
+            // That a file is not there is said elsewhere.
+            Err(_) => return Vec::new(),
         };
         match outline(&bytes) {
             Ok(outline) => look(&outline),

@@ -39,6 +39,7 @@
 //! | `hosts` | `allowed_outbound_hosts`: may this connection be opened? |
 //! | `dependency` | imports, and what they inherit |
 //! | `files` | mounts |
+//! | `source` | the file of a component: code, or a note of it |
 //! | `finding` | errors for people |
 //! | `reader`, `read` | TOML with places → model |
 
@@ -52,6 +53,7 @@ mod names;
 mod read;
 mod reader;
 mod router;
+mod source;
 mod template;
 mod trigger;
 mod variables;
@@ -67,6 +69,7 @@ pub use finding::{Finding, Findings, Place, Severity};
 pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, SERVICE_CHAINING_SUFFIX};
 pub use names::{ComponentId, InvalidName, VariableName};
 pub use router::{InvalidRoute, RESERVED_PREFIX, RouteMatch, RoutePattern, Router, chained_headers};
+pub use source::Source;
 pub use template::{InvalidTemplate, Template};
 pub use trigger::{Answer, HttpTrigger, Middleware, RedisTrigger, Route, StaticResponse, Subscription};
 pub use variables::{Declaration, Inputs, Origin, Value, Values};

@@ -11,6 +11,11 @@ use anyhow::Result;
 pub(super) struct Arguments {
     #[command(flatten)]
     application: configuration::Arguments,
+
+    /// Replaces the files of components by notes of their digests, once they are compiled: half of what an application
+    /// takes in an image. Whoever has the cache serves the application as before, and can compile nothing of it anew.
+    #[arg(long, requires = "cache_dir")]
+    slim: bool,
 }
 
 /// Compiles what is not compiled yet, and puts files together that are not yet.
@@ -27,6 +32,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     for component in manifest.triggered() {
         prepare::files(&manifest, component, &application.files())?;
+    }
+    if arguments.slim {
+        prepare::leave_code_out(&manifest, |name| application.provides(name))?;
     }
     let (found, compiled) = cache.counts();
     println!(

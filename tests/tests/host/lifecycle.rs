@@ -3,6 +3,7 @@
 use crate::{answer, hostile, one};
 use anyturn_tests::host::{Host, HostBuilder, binary};
 use anyturn_tests::process::Signal;
+use anyturn_tests::repository;
 use futures::StreamExt as _;
 use reqwest::StatusCode;
 use std::time::Duration;
@@ -49,6 +50,62 @@ async fn a_damaged_cache_of_compiled_components_is_made_anew() {
         std::fs::write(path, b"short").unwrap();
     }
     assert_eq!(one(&start().await, "count").await.1, "1");
+}
+
+#[tokio::test]
+async fn an_application_whose_code_was_left_out_is_served_from_the_cache_and_from_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (manifest, wasm) = (folder.path().join("spin.toml"), folder.path().join("hello.wasm"));
+    let (cache, other) = (folder.path().join("cache"), folder.path().join("other"));
+    let text = std::fs::read_to_string(repository().join("tests/hello/spin.toml")).unwrap();
+    let source = "../../target/wasm32-wasip2/component/anyturn_hello.wasm";
+    assert!(text.contains(source));
+    std::fs::write(&manifest, text.replace(source, "hello.wasm")).unwrap();
+    std::fs::copy(
+        anyturn_tests::host::target().join("wasm32-wasip2/component/anyturn_hello.wasm"),
+        &wasm,
+    )
+    .unwrap();
+    let kept = folder.path().join("linked.wasm");
+    std::fs::hard_link(&wasm, &kept).unwrap();
+    let compile = |more: &[&str]| {
+        let mut command = std::process::Command::new(binary());
+        command.arg("compile").arg("--manifest").arg(&manifest).args(more);
+        let output = command.env_remove("ANYTURN_CACHE_DIR").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), said)
+    };
+
+    let (done, said) = compile(&["--slim"]);
+    assert!(!done && said.contains("--cache-dir"), "{said}");
+    let before = std::fs::metadata(&wasm).unwrap().len();
+    let (done, said) = compile(&["--slim", "--cache-dir", &cache.display().to_string()]);
+    assert!(done, "{said}");
+    assert!(std::fs::metadata(&wasm).unwrap().len() < 200);
+    assert_eq!(
+        std::fs::metadata(&kept).unwrap().len(),
+        before,
+        "a link to the file keeps the code"
+    );
+
+    let host = |cache: &std::path::Path| {
+        HostBuilder::new()
+            .manifest(&manifest)
+            .env("ANYTURN_CACHE_DIR", cache.display().to_string())
+    };
+    let running = host(&cache).start().await;
+    assert_eq!(running.get("/").send().await.unwrap().status(), StatusCode::OK);
+    assert!(!running.log().contains("compil"), "{}", running.log());
+    drop(running);
+    let (done, said) = compile(&["--slim", "--cache-dir", &cache.display().to_string()]);
+    assert!(done, "a second time changes nothing: {said}");
+
+    let (status, log) = host(&other).refused().await;
+    assert!(!status.success());
+    assert!(log.contains("hello.wasm was left out of this image"), "{log}");
+    std::fs::write(&wasm, "anyturn: the code was left out, its digest is sha256:0").unwrap();
+    let (status, log) = host(&cache).refused().await;
+    assert!(!status.success() && log.contains("damaged"), "{log}");
 }
 
 #[tokio::test]
