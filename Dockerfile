@@ -17,7 +17,7 @@ FROM toolchain AS build
 COPY --from=dependencies /recipe.json /recipe.json
 # Components hold no path of the machine that built them; the flag is what `cargo xtask build` gives them.
 ENV CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS=--remap-path-prefix=/usr/local/cargo/registry/src=/cargo/registry
-RUN cargo chef cook --locked --recipe-path /recipe.json --release --package anyturn
+RUN cargo chef cook --locked --recipe-path /recipe.json --profile dist --package anyturn
 # A layer of its own: it takes minutes, and changes with other dependencies.
 # hadolint ignore=DL3059
 RUN for package in anyturn-accounts anyturn-calendar anyturn-chat anyturn-contacts anyturn-email anyturn-model \

@@ -238,9 +238,11 @@ pub fn target() -> PathBuf {
         .unwrap_or_else(|| crate::repository().join("target"))
 }
 
-/// The binary under test: built next to the test's own executable, in the release profile.
+/// The binary under test: what `ANYTURN_TEST_BINARY` names, or the one that is built next to the test's own executable in
+/// the release profile.
 pub fn binary() -> PathBuf {
-    let binary = target().join("release/anyturn");
+    let binary = std::env::var_os("ANYTURN_TEST_BINARY")
+        .map_or_else(|| target().join("release/anyturn"), PathBuf::from);
     assert!(
         binary.is_file(),
         "{} is not there: `cargo xtask build` makes it",

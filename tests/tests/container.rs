@@ -7,8 +7,8 @@ use anyturn_tests::{dockerfile, json_of};
 use serde_json::json;
 use std::path::Path;
 
-/// What an image may take on disk, uncompressed: 66 MiB, of which the host is 39
-/// and the compiled components 22.
+/// What an image may take on disk, uncompressed, with the host as it is built for tests: 66 MiB, of which the host is 39
+/// and the compiled components 22. The one of images is built to be smaller (`profile.dist`).
 const LARGEST: u64 = 66 << 20;
 
 /// What a note may take that stands for a component's code.

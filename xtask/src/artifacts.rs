@@ -58,11 +58,24 @@ pub fn component(package: &str) -> [&str; 12] {
     ]
 }
 
+/// How the host is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For whoever works on it.
+    Release,
+    /// For whoever runs it: smaller and quicker, and the build takes minutes longer.
+    Dist,
+}
+
 /// Builds the host, and tells where it is. The first time that takes minutes: it holds a compiler.
-pub fn host() -> Result<PathBuf> {
+pub fn host(profile: Profile) -> Result<PathBuf> {
     step("Building the host");
-    Cargo::new(["build", "--release", "-p", "anyturn"]).run()?;
-    Ok(binary("anyturn"))
+    let name = match profile {
+        Profile::Release => "release",
+        Profile::Dist => "dist",
+    };
+    Cargo::new(["build", "--profile", name, "-p", "anyturn"]).run()?;
+    Ok(program_in(&format!("target/{name}"), "anyturn"))
 }
 
 /// Where a program of the release profile is.

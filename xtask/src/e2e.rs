@@ -5,8 +5,9 @@
 
 use anyhow::{Context as _, Result};
 
+use crate::artifacts::{self, Profile};
 use crate::run::{Cargo, on_path, program, step, success};
-use crate::{artifacts, machine, toolchain};
+use crate::{machine, toolchain};
 
 /// `cargo xtask e2e [--url … | --spin] …`.
 pub fn e2e(arguments: &[String]) -> Result<()> {
@@ -27,7 +28,7 @@ pub fn e2e(arguments: &[String]) -> Result<()> {
         machine::clients()?;
         artifacts::components(&[])?;
         if !asks_for("--spin") {
-            artifacts::host()?;
+            artifacts::host(Profile::Release)?;
         }
     }
     step("Building the client");

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::artifacts::{self, Profile};
 use crate::run::{program, root, step, success};
-use crate::{artifacts, manifest, sbom, toolchain};
+use crate::{manifest, sbom, toolchain};
 
 /// Who the host runs as: the number that others use for a user without rights too, `nonroot`.
 const USER: u32 = 65532;
@@ -29,8 +30,7 @@ pub fn image(arguments: &[String]) -> Result<()> {
     };
     toolchain::ensure()?;
     artifacts::components(&[])?;
-    artifacts::host()?;
-    assemble(&folder)
+    assemble(&folder, &artifacts::host(Profile::Dist)?)
 }
 
 /// Where the image is put together unless somebody says otherwise, and where the tests look for it.
@@ -52,15 +52,14 @@ pub fn target() -> Result<String> {
         .to_owned())
 }
 
-/// Puts the image together from what has been built.
-pub fn assemble(folder: &Path) -> Result<()> {
+/// Puts the image together from components that have been built, and a host.
+pub fn assemble(folder: &Path, host: &Path) -> Result<()> {
     step("Putting the image together");
     clear(folder)?;
-    let host = artifacts::binary("anyturn");
     let binary = folder.join("anyturn");
-    copy(&host, &binary)?;
+    copy(host, &binary)?;
     strip(&binary)?;
-    let libraries = libraries(&host)?;
+    let libraries = libraries(host)?;
     for library in &libraries {
         copy(library, &below(folder, library))?;
     }

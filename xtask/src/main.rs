@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::artifacts::Profile;
 use crate::run::Cargo;
 
 /// A subcommand: its name, what it takes, what it does in a line, and the doing.
@@ -65,8 +66,8 @@ const COMMANDS: [Command; 14] = [
     },
     Command {
         name: "bench",
-        arguments: "[trivial|turns|app|steps|streams|sockets|start …]",
-        about: "Measure speed: print a table and write JSON",
+        arguments: "[--dist] [trivial|turns|app|steps|streams|sockets|start …]",
+        about: "Measure speed: print a table and write JSON; with --dist, of the host as the image has it",
         run: bench,
     },
     Command {
@@ -173,7 +174,7 @@ fn no_arguments(command: &str, arguments: &[String]) -> Result<()> {
 fn up(arguments: &[String]) -> Result<()> {
     toolchain::ensure()?;
     artifacts::components(&[])?;
-    let host = artifacts::host()?;
+    let host = artifacts::host(Profile::Release)?;
     run::replace(&host, "up", arguments)
 }
 
@@ -187,7 +188,7 @@ fn build(arguments: &[String]) -> Result<()> {
     } else {
         &[]
     })?;
-    let host = artifacts::host()?;
+    let host = artifacts::host(Profile::Release)?;
     if with_examples {
         examples::build()?;
     }
@@ -198,20 +199,25 @@ fn build(arguments: &[String]) -> Result<()> {
 fn check(arguments: &[String]) -> Result<()> {
     toolchain::ensure()?;
     artifacts::components(&[])?;
-    let host = artifacts::host()?;
+    let host = artifacts::host(Profile::Release)?;
     run::replace(&host, "check", arguments)
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
     toolchain::ensure()?;
     machine::require(&[machine::REDIS])?;
+    let (profile, parts) = match arguments {
+        [first, parts @ ..] if first == "--dist" => (Profile::Dist, parts),
+        parts => (Profile::Release, parts),
+    };
     artifacts::components(&artifacts::TEST_COMPONENTS)?;
-    artifacts::host()?;
+    let host = artifacts::host(profile)?;
     run::step("Building the benchmark");
     Cargo::new(["build", "--release", "-p", "anyturn-bench"]).run()?;
     let bench = artifacts::binary("anyturn-bench");
     run::program(&bench)
-        .args(arguments)
+        .env("ANYTURN_TEST_BINARY", host)
+        .args(parts)
         .status()
         .context("anyturn-bench cannot be started")
         .and_then(run::success)
@@ -221,7 +227,7 @@ fn chaos(arguments: &[String]) -> Result<()> {
     toolchain::ensure()?;
     machine::require(&[machine::REDIS])?;
     artifacts::components(&[])?;
-    artifacts::host()?;
+    artifacts::host(Profile::Release)?;
     run::step("Building the clients");
     // In the profile of the tests, whose fixtures they are made of.
     Cargo::new(["build", "-p", "anyturn-chaos"]).run()?;

@@ -36,7 +36,7 @@ pub fn test(arguments: &[String]) -> Result<()> {
     examples::build()?;
     examples::test()?;
     if cfg!(target_os = "linux") {
-        image::assemble(&image::default_folder())?;
+        image::assemble(&image::default_folder(), &artifacts::binary("anyturn"))?;
     }
     step("Testing the host");
     Cargo::new(["test", "--release", "--no-fail-fast"])
