@@ -16,12 +16,17 @@ use crate::settings::Connecting;
 /// What the tools need, as narrow as Google offers it, and by which name people know it.
 ///
 /// `gmail.modify` reads, labels, archives, trashes, drafts and sends, and cannot delete for good; `calendar.events` and
-/// `calendar.freebusy` read and change events and see when others are busy; `contacts.readonly` reads contacts.
-pub const SCOPES: [(&str, &str); 4] = [
+/// `calendar.freebusy` read and change events and see when others are busy; `contacts.readonly` reads contacts, and
+/// `contacts.other.readonly` whom the user has written to without having them among their contacts.
+pub const SCOPES: [(&str, &str); 5] = [
     ("https://www.googleapis.com/auth/gmail.modify", "mail"),
     ("https://www.googleapis.com/auth/calendar.events", "calendar"),
     ("https://www.googleapis.com/auth/calendar.freebusy", "free time"),
     ("https://www.googleapis.com/auth/contacts.readonly", "contacts"),
+    (
+        "https://www.googleapis.com/auth/contacts.other.readonly",
+        "other contacts",
+    ),
 ];
 
 /// What tells whose account it is; these are always granted.

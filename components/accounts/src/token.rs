@@ -34,6 +34,8 @@ struct Given<'a> {
     access_token: &'a str,
     expires_at: String,
     scopes: &'a [String],
+    /// Whose account it is, by its address.
+    email: &'a str,
 }
 
 /// Why a sealed text that does not open stops everything: it is not the user's to mend.
@@ -164,7 +166,7 @@ async fn usable<P: Platform>(
             )
             .await;
     }
-    Ok(Some(given(&secret, access.expires, &account.scopes)))
+    Ok(Some(given(&secret, access.expires, account)))
 }
 
 /// The same text, sealed with the present key.
@@ -211,7 +213,7 @@ async fn refresh<P: Platform>(
     };
     match renewed(platform, settings, user, &account).await {
         Ok((renewed, secret, expires)) => {
-            let given = given(&secret, expires, &renewed.scopes);
+            let given = given(&secret, expires, &renewed);
             Ok(stored(renewed).await?.then_some(given))
         }
         Err(Trouble::Google(Failure::Grant)) => {
@@ -298,13 +300,14 @@ pub(crate) fn scopes(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-fn given(secret: &Secret, expires: u64, scopes: &[String]) -> Response {
+fn given(secret: &Secret, expires: u64, account: &Account) -> Response {
     json(
         StatusCode::OK,
         &Given {
             access_token: secret.expose(),
             expires_at: rfc3339(expires),
-            scopes,
+            scopes: &account.scopes,
+            email: &account.email,
         },
     )
 }

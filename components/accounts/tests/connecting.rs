@@ -43,6 +43,12 @@ fn whoever_signs_in_with_google_connects_that_account() {
 }
 
 #[test]
+fn the_tools_are_tested_with_what_is_asked_for() {
+    let asked = anyturn_accounts::google::SCOPES.map(|(scope, _)| scope);
+    assert_eq!(asked, anyturn_google_fake::scopes::CONNECTED);
+}
+
+#[test]
 fn googles_page_is_asked_for_what_is_needed_and_no_more() {
     let world = World::new();
     let url = world.begin(&world.user(&ada()), Value::Null);
@@ -62,7 +68,7 @@ fn googles_page_is_asked_for_what_is_needed_and_no_more() {
             "scope",
             "openid https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/gmail.modify \
              https://www.googleapis.com/auth/calendar.events https://www.googleapis.com/auth/calendar.freebusy \
-             https://www.googleapis.com/auth/contacts.readonly",
+             https://www.googleapis.com/auth/contacts.readonly https://www.googleapis.com/auth/contacts.other.readonly",
         ),
     ] {
         assert_eq!(parameter(&url, name), value, "{name}");

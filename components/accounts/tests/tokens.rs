@@ -36,6 +36,7 @@ fn a_token_is_kept_until_shortly_before_it_ends() {
     let user = world.connect_ada();
     let first = world.token(&user);
     assert_eq!(first.json()["expires_at"], json!("2023-11-14T23:13:19Z"));
+    assert_eq!(first.json()["email"], json!(ada().email));
     assert_eq!(first.header("cache-control"), "no-store");
     world.wait(HOUR - 62_000);
     assert_eq!(access(&world.token(&user)), access(&first));

@@ -28,8 +28,17 @@ pub struct Accounts {
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct Answer {
     access_token: String,
+    #[serde(default)]
+    email: String,
+}
+
+/// Access to an account.
+pub(crate) struct Token {
+    pub(crate) secret: Secret,
+    /// The account's address.
+    pub(crate) email: String,
 }
 
 impl Accounts {
@@ -59,7 +68,7 @@ impl Accounts {
         network: &N,
         deadline: Duration,
         stale: Option<&Secret>,
-    ) -> Result<Option<Secret>, Error> {
+    ) -> Result<Option<Token>, Error> {
         let body = match stale {
             None => json!({}),
             Some(token) => json!({ "stale": token.digest() }),
@@ -122,10 +131,13 @@ impl Accounts {
     }
 }
 
-fn read(body: &[u8]) -> Result<Secret, Error> {
+fn read(body: &[u8]) -> Result<Token, Error> {
     // Not with serde's own words: they quote what they do not understand.
-    match anyturn_json::from_slice::<Token>(body) {
-        Ok(token) if !token.access_token.is_empty() => Ok(Secret::new(token.access_token)),
+    match anyturn_json::from_slice::<Answer>(body) {
+        Ok(answer) if !answer.access_token.is_empty() => Ok(Token {
+            secret: Secret::new(answer.access_token),
+            email: answer.email,
+        }),
         _ => Err(Error::Malformed {
             server: SERVER,
             reason: "it has no access token".to_owned(),

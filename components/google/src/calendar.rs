@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{Client, Error, Listed, Network, Request};
 pub use types::{Attendee, Conference, Entry, Event, FreeBusy, Moment, Party, Period, Reason, Status};
-use types::{CalendarResource, EventPage, FreeBusyAnswer};
+use types::{EventPage, FreeBusyAnswer};
 
 /// The largest page of `events.list` that is asked for.
 const LARGEST_PAGE: usize = 250;
@@ -61,11 +61,10 @@ impl<'a, N: Network> Calendar<'a, N> {
         ))
     }
 
-    /// The account's e-mail address, by which other calendars know it.
-    pub async fn address(&self) -> Result<String, Error> {
-        let request = Request::get(self.path("calendars/primary"));
-        let calendar: CalendarResource = self.client.json(&request).await?;
-        Ok(calendar.id)
+    /// The account's e-mail address, by which other calendars know it. Google's own answer to that (`calendars.get`) takes
+    /// access to calendars, where access to events does for everything else.
+    pub fn address(&self) -> &str {
+        self.client.address()
     }
 
     /// The events that lie between two moments (RFC 3339) at least in part, by when they begin; at most so many. With a

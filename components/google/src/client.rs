@@ -23,6 +23,7 @@ pub struct Client<'a, N> {
     pub(crate) network: &'a N,
     accounts: Accounts,
     token: RefCell<Secret>,
+    email: String,
     pub(crate) deadline: Duration,
 }
 
@@ -49,9 +50,15 @@ impl<'a, N: Network> Client<'a, N> {
         Ok(Some(Client {
             network,
             accounts,
-            token: RefCell::new(token),
+            token: RefCell::new(token.secret),
+            email: token.email,
             deadline,
         }))
+    }
+
+    /// The account's e-mail address, as it was when the user connected it.
+    pub fn address(&self) -> &str {
+        &self.email
     }
 
     /// Makes a request, and again as long as that is safe and may help. Returns a successful answer.
@@ -130,7 +137,7 @@ impl<'a, N: Network> Client<'a, N> {
             .token(self.network, self.deadline, Some(&stale))
             .await?;
         // None: the user has disconnected the account in the meantime.
-        *self.token.borrow_mut() = token.ok_or(Error::Reconnect)?;
+        *self.token.borrow_mut() = token.ok_or(Error::Reconnect)?.secret;
         Ok(())
     }
 

@@ -92,6 +92,12 @@ impl Answer {
         Answer::error(401, "authError", message).with(header::WWW_AUTHENTICATE, challenge)
     }
 
+    /// 403 for an access token that is for other things.
+    pub fn insufficient() -> Answer {
+        let message = "Request had insufficient authentication scopes.";
+        Answer::error(403, "insufficientPermissions", message)
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {

@@ -40,11 +40,7 @@ impl Failure {
                 "userRateLimitExceeded",
                 "User Rate Limit Exceeded",
             )),
-            Failure::Forbidden => Some(Answer::error(
-                403,
-                "insufficientPermissions",
-                "Request had insufficient authentication scopes.",
-            )),
+            Failure::Forbidden => Some(Answer::insufficient()),
             Failure::Unavailable => Some(Answer::error(
                 503,
                 "backendError",

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::{Answer, State, batch, gmail, lock, tokens};
+use crate::{Answer, State, batch, gmail, lock, scopes, tokens};
 
 /// Larger requests are refused: Gmail takes 35 MB.
 const MAX_BODY: usize = 36 << 20;
@@ -33,6 +33,8 @@ pub struct Request {
     pub body: Bytes,
     /// Whose account it works on: that of its access token.
     pub account: Option<String>,
+    /// What may be done with its access token.
+    pub scopes: Vec<String>,
 }
 
 impl Request {
@@ -46,6 +48,7 @@ impl Request {
             headers,
             body,
             account: None,
+            scopes: Vec::new(),
         }
     }
 
@@ -134,10 +137,13 @@ impl State {
     /// Answers a request; none when the answer is lost on its way.
     pub(crate) fn answer(&mut self, mut request: Request) -> Option<Answer> {
         let bearer = request.header(header::AUTHORIZATION.as_str());
-        request.account = bearer
+        if let Some(access) = bearer
             .strip_prefix("Bearer ")
-            .and_then(|token| self.tokens.account(token))
-            .map(str::to_owned);
+            .and_then(|token| self.tokens.access(token))
+            .cloned()
+        {
+            (request.account, request.scopes) = (Some(access.account), access.scopes);
+        }
         self.requests.push(request.clone());
         let failure = self.faults.take(&request.path);
         if let Some(answer) = failure.and_then(|failure| failure.answer()) {
@@ -160,6 +166,9 @@ impl State {
         let Some(account) = request.account.clone() else {
             return Answer::unauthenticated();
         };
+        if !scopes::suffice(request) {
+            return Answer::insufficient();
+        }
         if let Some(answer) = self.calendars.answer(request) {
             return answer;
         }

@@ -9,6 +9,7 @@
 //! - [`faults`]: quotas, failures and lost answers, on demand.
 //! - [`gmail`]: what lies in mailboxes, and what can be done with it.
 //! - [`oauth`]: signing in, consent, tokens, and taking permissions back.
+//! - [`scopes`]: what may be done with an access token, as Google documents it for every method.
 //! - [`tokens`]: who may do what: access tokens that expire and are taken back; and the component `accounts` as the
 //!   tools see it, for tests of a tool alone.
 //!
@@ -33,6 +34,7 @@ mod frame;
 pub mod gmail;
 pub mod oauth;
 pub mod people;
+pub mod scopes;
 pub mod tokens;
 
 use std::net::SocketAddr;
@@ -105,6 +107,11 @@ impl FakeGoogle {
     /// Lets a user of anyturn have connected the Google account of this address.
     pub fn connect(&self, user: &str, email: &str) {
         self.lock().tokens.connect(user, email);
+    }
+
+    /// Lets whoever has connected an account have allowed no more than these scopes.
+    pub fn allow(&self, email: &str, scopes: &[&str]) {
+        self.lock().tokens.allow(email, scopes);
     }
 
     /// Makes all access tokens of an account expire; refreshing helps.

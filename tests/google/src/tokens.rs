@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Answer, Request};
+use crate::{Answer, Request, scopes};
 
 /// Where the stand-in for the component `accounts` lies.
 pub(crate) const ACCOUNTS: &str = "/anyturn-accounts";
@@ -14,31 +14,53 @@ pub(crate) const ACCOUNTS: &str = "/anyturn-accounts";
 /// Access tokens, and whose accounts anyturn's users have connected.
 #[derive(Debug, Default)]
 pub struct Tokens {
-    /// Valid access tokens and the accounts that they open.
-    valid: BTreeMap<String, String>,
+    /// Valid access tokens and what they open.
+    valid: BTreeMap<String, Access>,
+    /// What has been allowed of accounts, where it is not everything.
+    allowed: BTreeMap<String, Vec<String>>,
     /// The accounts of anyturn's users.
     connected: BTreeMap<String, String>,
     revoked: BTreeSet<String>,
     issued: u64,
 }
 
+/// What an access token opens.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// The account, by its address.
+    pub(crate) account: String,
+    /// What may be done there.
+    pub(crate) scopes: Vec<String>,
+}
+
 impl Tokens {
     /// Issues an access token for an account.
-    pub fn issue(&mut self, email: &str) -> String {
+    pub fn issue(&mut self, email: &str, scopes: &[String]) -> String {
         self.issued += 1;
         let token = format!("ya29.fake-{}", self.issued);
-        self.valid.insert(token.clone(), email.to_owned());
+        let access = Access {
+            account: email.to_owned(),
+            scopes: scopes.to_vec(),
+        };
+        self.valid.insert(token.clone(), access);
         token
     }
 
-    /// The account that an access token opens, if it is valid.
-    pub fn account(&self, token: &str) -> Option<&str> {
-        self.valid.get(token).map(String::as_str)
+    /// What an access token opens, if it is valid.
+    pub(crate) fn access(&self, token: &str) -> Option<&Access> {
+        self.valid.get(token)
+    }
+
+    /// Lets whoever has connected an account have allowed no more than these scopes.
+    pub fn allow(&mut self, email: &str, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self.allowed.insert(email.to_owned(), scopes);
+        self.expire(email);
     }
 
     /// Makes all access tokens of an account invalid.
     pub fn expire(&mut self, email: &str) {
-        self.valid.retain(|_, account| account != email);
+        self.valid.retain(|_, access| access.account != email);
     }
 
     /// Makes all access tokens of an account invalid, and lets no new ones be issued to the tools.
@@ -80,13 +102,18 @@ impl Tokens {
         let known = self
             .valid
             .iter()
-            .find(|(token, account)| **account == email && digest(token) != stale)
-            .map(|(token, _)| token.clone());
-        let token = known.unwrap_or_else(|| self.issue(&email));
+            .find(|(token, access)| access.account == email && digest(token) != stale)
+            .map(|(token, access)| (token.clone(), access.scopes.clone()));
+        let (token, scopes) = known.unwrap_or_else(|| {
+            let everything = || scopes::CONNECTED.map(str::to_owned).to_vec();
+            let allowed = self.allowed.get(&email).cloned().unwrap_or_else(everything);
+            (self.issue(&email, &allowed), allowed)
+        });
         Answer::json(&json!({
             "access_token": token,
             "expires_at": "2100-01-01T00:00:00Z",
-            "scopes": ["https://www.googleapis.com/auth/gmail.modify"],
+            "scopes": scopes,
+            "email": email,
         }))
     }
 }

@@ -163,11 +163,6 @@ pub struct Reason {
 }
 
 #[derive(Deserialize)]
-pub(super) struct CalendarResource {
-    pub id: String,
-}
-
-#[derive(Deserialize)]
 pub(super) struct FreeBusyAnswer {
     #[serde(default)]
     pub calendars: HashMap<String, FreeBusy>,

@@ -482,3 +482,31 @@ fn no_result_has_a_credential() {
         assert!(!text.contains("ya29"), "{text}");
     }
 }
+
+#[test]
+fn whose_calendar_it_is_is_known_with_access_to_events_alone() {
+    let server = Server::google();
+    let arguments = json!({"title": "Plan", "start": "2026-11-24T09:00", "attendees": [ANN, SARAH]});
+    let made = once(&server, "create_event", &arguments);
+    let event = server
+        .at_google()
+        .event(ANN, made.structured["event"]["id"].as_str().unwrap())
+        .unwrap();
+    let guests: Vec<&str> = event["attendees"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|guest| guest["email"].as_str())
+        .collect();
+    assert_eq!(guests, [SARAH], "nobody invites themselves");
+}
+
+#[test]
+fn a_calendar_that_was_left_out_when_the_account_was_connected_is_said_to_be() {
+    let server = Server::google();
+    server
+        .at_google()
+        .allow(ANN, &["https://www.googleapis.com/auth/gmail.modify"]);
+    let said = server.refuses("list_events", json!({"day": "tomorrow"}));
+    assert!(said.contains("allow access to the calendar"), "{said}");
+}

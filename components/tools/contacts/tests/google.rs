@@ -159,3 +159,17 @@ fn a_hostile_name_is_data_on_its_line() {
     assert_eq!(said.text.lines().count(), 2, "{}", said.text);
     assert!(said.names()[0].chars().count() <= 120);
 }
+
+#[test]
+fn what_was_left_out_when_the_account_was_connected_is_not_read() {
+    let server = server();
+    let allow = |scope: &str| {
+        let scope = format!("https://www.googleapis.com/auth/{scope}");
+        server.at_google().allow(ANN, &[&scope]);
+    };
+    allow("contacts.readonly");
+    assert_eq!(names(&server, "sarah"), ["Sarah Chen", "Sarah Miller"]);
+    allow("contacts.other.readonly");
+    let said = server.refuses("search_contacts", json!({"query": "sarah"}));
+    assert!(said.contains("allow access to the contacts"), "{said}");
+}

@@ -98,7 +98,7 @@ impl OAuth {
         let Some(person) = self.people.iter().find(|person| person.sub == grant.sub).cloned() else {
             return refused(400, "invalid_grant", "Account has been deleted");
         };
-        let access = tokens.issue(&person.email);
+        let access = tokens.issue(&person.email, &grant.scopes);
         self.secrets.push(access.clone());
         self.access_tokens.insert(access.clone(), grant.clone());
         let mut answer = json!({
