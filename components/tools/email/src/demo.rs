@@ -262,6 +262,7 @@ impl Own {
             message_id: format!("{}@demo.northwind.example", self.id),
             references: self.references.clone(),
             body: self.body.clone(),
+            is_cut: false,
             attachments: self.attachments.clone(),
         }
     }

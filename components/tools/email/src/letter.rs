@@ -159,6 +159,9 @@ impl Letter {
             everybody.join(", "),
             mail.body,
         ));
+        if mail.is_cut {
+            body.push_str("\n[The rest is left out.]");
+        }
         let letter = Letter {
             to: addresses("to", to)?,
             subject: prefixed("Fwd:", &summary.subject),

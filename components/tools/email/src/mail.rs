@@ -154,6 +154,8 @@ pub struct Mail {
     pub references: Vec<String>,
     /// What it says, as text.
     pub body: String,
+    /// Whether it says more than that: of very long pages only the beginning is read.
+    pub is_cut: bool,
     /// What is attached to it.
     pub attachments: Vec<Attachment>,
 }

@@ -115,7 +115,7 @@ impl<'a> Whole<'a> {
             unread: summary.has(label::UNREAD),
             labels: summary.labels.iter().map(String::as_str).collect(),
             attachments: &mail.attachments,
-            body_is_complete: body.len() == mail.body.len(),
+            body_is_complete: !mail.is_cut && body.len() == mail.body.len(),
             body: body.to_owned(),
         }
     }

@@ -294,3 +294,31 @@ async fn an_account_that_does_not_allow_it_is_told_so() {
     let said = world.refuses("search_emails", json!({})).await;
     assert!(said.contains("allow access to the mail"), "{said}");
 }
+
+#[tokio::test]
+async fn of_a_very_long_page_it_is_told_that_it_says_more() {
+    let world = World::gmail().await;
+    let id = world.google().gmail(ALEX, |mailbox| {
+        let hidden = "<img src='https://tracker.example/x.gif'>".repeat(2000);
+        let raw = format!(
+            "From: Tom <tom.okafor@lumen.example>\r\nTo: {ALEX}\r\nSubject: News\r\nContent-Type: text/html\r\n\r\n\
+             <p>The beginning.</p>{hidden}<p>The end.</p>\r\n"
+        );
+        mailbox.deliver(raw.as_bytes(), 1_795_000_000_000, &["INBOX"])
+    });
+    let read = world.call("", "read_email", json!({"id": id})).await;
+    assert!(
+        read.text.ends_with("The beginning.\n[The rest is left out.]"),
+        "{}",
+        read.text
+    );
+    assert_eq!(read.structured["body_is_complete"], false);
+    let forward = json!({"id": id, "to": ["sarah.chen@northwind.example"]});
+    let drafted = world.call("k", "forward_email", forward).await;
+    assert!(!drafted.is_error, "{}", drafted.text);
+    let sent = world.google().gmail(ALEX, |mailbox| {
+        let sent = mailbox.with_label("SENT");
+        String::from_utf8_lossy(&sent.last().unwrap().raw).into_owned()
+    });
+    assert!(sent.contains("[The rest is left out.]"), "{sent}");
+}

@@ -144,6 +144,7 @@ impl Row {
                 first => vec![message_id(first)],
             },
             body: self.body.to_owned(),
+            is_cut: false,
             attachments: self
                 .files
                 .iter()
@@ -189,6 +190,7 @@ pub fn newsletter(
         message_id: message_id(&id),
         references: Vec::new(),
         body,
+        is_cut: false,
         attachments: Vec::new(),
     }
 }

@@ -6,7 +6,8 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 
 use crate::mail::{Address, Attachment, Mail, Summary};
 
-/// Bytes of HTML that are read. What takes the longest to read is what is made for that, and takes the square of it.
+/// Bytes of HTML that are read. A page as people send them takes a millisecond for each 100 KB; one that was made to take
+/// long, of tags that never end, takes the square of its length.
 const MAX_HTML: usize = 64 << 10;
 
 /// What a list shows of a message. `name` tells what the user calls a label.
@@ -45,13 +46,16 @@ pub fn mail(message: &Message, name: impl Fn(&str) -> Option<String>) -> Mail {
     let list = |name: &str| Address::parse_list(payload.header(name).unwrap_or_default());
     let mut attachments = Vec::new();
     find_attachments(payload, &mut attachments);
+    let mut is_cut = false;
+    let body = text(payload, &mut is_cut);
     Mail {
         summary: summary(message, name),
         cc: list("Cc"),
         reply_to: list("Reply-To"),
         message_id: ids(payload, "Message-ID").pop().unwrap_or_default(),
         references: ids(payload, "References"),
-        body: text(payload).replace("\r\n", "\n").trim().to_owned(),
+        body: body.replace("\r\n", "\n").trim().to_owned(),
+        is_cut,
         attachments,
     }
 }
@@ -104,8 +108,8 @@ fn find_attachments(part: &Part, found: &mut Vec<Attachment>) {
     }
 }
 
-/// What a part says: of alternatives the plain one, of several parts all of them.
-fn text(part: &Part) -> String {
+/// What a part says: of alternatives the plain one, of several parts all of them. `is_cut` becomes true if it says more.
+fn text(part: &Part, is_cut: &mut bool) -> String {
     if is_attached(part) {
         return String::new();
     }
@@ -115,17 +119,17 @@ fn text(part: &Part) -> String {
                 .parts
                 .iter()
                 .filter(|part| !part.mime_type.eq_ignore_ascii_case("text/html"));
-            let plain: String = plain.map(text).collect();
+            let plain: String = plain.map(|part| text(part, is_cut)).collect();
             if plain.trim().is_empty() {
-                part.parts.iter().map(text).collect()
+                part.parts.iter().map(|part| text(part, is_cut)).collect()
             } else {
                 plain
             }
         }
-        "text/html" => from_html(&contents(part)),
+        "text/html" => from_html(&contents(part), is_cut),
         kind if kind.is_empty() || kind.starts_with("text/") => contents(part),
         _ => {
-            let texts: Vec<String> = part.parts.iter().map(text).collect();
+            let texts: Vec<String> = part.parts.iter().map(|part| text(part, is_cut)).collect();
             let texts: Vec<&str> = texts
                 .iter()
                 .map(|text| text.trim())
@@ -159,12 +163,21 @@ fn contents(part: &Part) -> String {
 }
 
 /// What people see of a page, without what only a browser makes something of.
-fn from_html(html: &str) -> String {
+fn from_html(html: &str, is_cut: &mut bool) -> String {
+    let is_longer = html.len() > MAX_HTML;
+    *is_cut |= is_longer;
     let mut end = html.len().min(MAX_HTML);
     while !html.is_char_boundary(end) {
         end -= 1;
     }
-    let html = html.get(..end).unwrap_or_default();
+    // Not in the middle of a tag, half of which would be read as text.
+    let mut html = html.get(..end).unwrap_or_default();
+    if is_longer
+        && let Some((whole, tag)) = html.rsplit_once('<')
+        && !tag.contains('>')
+    {
+        html = whole;
+    }
     nanohtml2text::html2text(html)
 }
 
@@ -218,6 +231,24 @@ mod tests {
         let text = body(part("text/html", "utf-8", html));
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
         assert_eq!(lines, ["One & two", "Three", "four", "link (https://a.example)"]);
+    }
+
+    #[test]
+    fn of_a_page_that_is_too_long_the_beginning_is_read_and_it_is_known() {
+        let page = |bytes: usize| {
+            let row = "<tr><td>One</td></tr>";
+            let payload = part("text/html", "utf-8", row.repeat(bytes / row.len()).as_bytes());
+            let plain = part("text/plain", "utf-8", b"plain");
+            let both = json!({"mimeType": "multipart/alternative", "parts": [plain, payload.clone()]});
+            [payload, both].map(|payload| {
+                let message = json!({"id": "1", "internalDate": "1795168800000", "payload": payload});
+                let message: Message = serde_json::from_value(message).unwrap();
+                mail(&message, |_| None).is_cut
+            })
+        };
+        assert_eq!(page(MAX_HTML), [false, false]);
+        // Where there is a plain text beside it, nothing is missing.
+        assert_eq!(page(MAX_HTML + 1000), [true, false]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl<S: Store, N: Network> Tool<Email<S, N>> for ReadEmail {
             text.push_str(&format!("\nAttachments: {}", names.join(", ")));
         }
         let body = shortened(&mail.body, LONGEST_BODY);
-        let cut = if body.len() < mail.body.len() {
+        let cut = if mail.is_cut || body.len() < mail.body.len() {
             "\n[The rest is left out.]"
         } else {
             ""
