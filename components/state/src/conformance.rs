@@ -79,6 +79,7 @@ macro_rules! __conformance_promises {
             commits::the_first_failed_condition_is_the_one_reported
             commits::results_come_in_the_order_of_writes_and_queries
             commits::queries_of_a_commit_see_its_writes
+            commits::queries_of_a_commit_see_what_it_changed_of_what_was_there
             commits::queries_of_a_failed_commit_change_nothing
             commits::a_name_of_one_kind_says_nothing_about_another_kind
             commits::scopes_share_nothing
@@ -123,6 +124,8 @@ macro_rules! __conformance_promises {
             counters::a_window_begins_with_the_first_addition_only
             counters::a_counter_without_a_window_does_not_get_one
             counters::a_counter_reaches_the_edge_of_its_range_and_not_beyond
+            counters::an_addition_is_the_same_wherever_it_stands_in_a_commit
+            counters::an_addition_beyond_the_range_takes_its_commit_along
 
             indexes::members_come_by_score_then_by_bytes
             indexes::descending_reverses_scores_and_ties
@@ -130,7 +133,9 @@ macro_rules! __conformance_promises {
             indexes::bounds_beyond_the_range_of_scores_exclude_nothing
             indexes::offset_and_limit_choose_a_page
             indexes::a_put_replaces_score_and_value
+            indexes::a_put_without_a_value_leaves_none
             indexes::only_existing_changes_members_but_adds_none
+            indexes::only_existing_replaces_a_value_where_the_score_stays
             indexes::a_removed_member_is_gone_and_removing_nothing_succeeds
             indexes::trim_removes_what_is_below_the_limit_only
             indexes::an_index_that_does_not_exist_has_no_members

@@ -13,12 +13,13 @@
 //! | `d`  | string     | a document: `1:<version>:<value>`                                                  |
 //! | `c`  | string     | a counter, in decimal                                                              |
 //! | `x`  | sorted set | an index: its members by score                                                     |
-//! | `v`  | hash       | the values of an index's members                                                   |
+//! | `v`  | hash       | the values of an index's members; none for a member whose value is empty           |
 //! | `l`  | string     | a lease: `1:<epoch>:<until>:<holder>`; kept 24 hours longer than the lease runs    |
 //! | `q`  | several    | the keys of a queue, which is a scope of its own; see `scripts/queue.lua`          |
 //!
 //! The leading `1` of documents, leases and jobs is the schema's version, as is the name of a journal's field; a
-//! value of another version is reported as `corrupt` and left alone.
+//! value of another version is reported as `corrupt` and left alone. The type of a kind is the same in all versions:
+//! what reads several strings at once (`MGET`) takes a key of another type for one that is not there.
 //!
 //! # Calls
 //!

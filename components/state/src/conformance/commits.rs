@@ -292,6 +292,98 @@ pub(super) async fn queries_of_a_commit_see_its_writes<F: Fixture>(trial: &Trial
     );
 }
 
+pub(super) async fn queries_of_a_commit_see_what_it_changed_of_what_was_there<F: Fixture>(
+    trial: &Trial<'_, F>,
+) {
+    let journal = |journal: &str, start| Query::Journal {
+        journal: journal.into(),
+        start,
+        limit: 9,
+    };
+    let queries = || {
+        vec![
+            Query::Document("kept".into()),
+            Query::Document("replaced".into()),
+            Query::Document("gone".into()),
+            Query::Counter("counter".into()),
+            Query::Lease("released".into()),
+            journal("longer", Position::Checkpoint),
+            journal("further", Position::Checkpoint),
+            journal("over", Position::Checkpoint),
+            journal("again", Position::Checkpoint),
+            journal("again", Position::Last(1)),
+        ]
+    };
+    let names = ["longer", "further", "over", "again"];
+    let mut before = vec![
+        put("kept", ExpectedVersion::Any, VALUE),
+        put("replaced", ExpectedVersion::Any, VALUE),
+        put("gone", ExpectedVersion::Any, VALUE),
+        add("counter", 3, None),
+        acquire("released", "somebody", LONG),
+    ];
+    for name in names {
+        before.push(append(name, ExpectedLength::Any, &[b"0", b"1"]));
+        before.push(checkpoint(name, 1));
+    }
+    trial.write(before).await;
+    let writes = vec![
+        put("replaced", ExpectedVersion::Exactly(1), b"new"),
+        delete("gone", ExpectedVersion::Any),
+        add("counter", 4, None),
+        release("released", 1),
+        append("longer", ExpectedLength::Exactly(2), &[b"2"]),
+        checkpoint("further", 2),
+        Write::DeleteJournal("over".into()),
+        Write::DeleteJournal("again".into()),
+        append("again", ExpectedLength::Exactly(0), &[b"a", b"b"]),
+    ];
+    let committed = trial
+        .store()
+        .commit(&trial.scope, writes, queries())
+        .await
+        .unwrap();
+    let document = |version, value: &[u8]| {
+        Found::Document(Some(Document {
+            version,
+            value: value.into(),
+        }))
+    };
+    let slice = |length, checkpoint, first, entries: &[&str]| {
+        Found::Journal(JournalSlice {
+            length,
+            checkpoint,
+            first,
+            entries: entries.iter().map(|entry| entry.as_bytes().into()).collect(),
+        })
+    };
+    let expected = [
+        document(1, VALUE),
+        document(2, b"new"),
+        Found::Document(None),
+        Found::Counter(Counter {
+            value: 7,
+            remaining: None,
+        }),
+        Found::Lease(LeaseState {
+            holder: String::new(),
+            epoch: 1,
+            remaining: 0,
+        }),
+        slice(3, 1, 1, &["1", "2"]),
+        slice(2, 2, 2, &[]),
+        slice(0, 0, 0, &[]),
+        slice(2, 0, 0, &["a", "b"]),
+        slice(2, 0, 1, &["b"]),
+    ];
+    assert_eq!(committed.found, expected);
+    assert_eq!(
+        trial.store().read(&trial.scope, queries()).await.unwrap(),
+        expected,
+        "and so does a later read"
+    );
+}
+
 pub(super) async fn queries_of_a_failed_commit_change_nothing<F: Fixture>(trial: &Trial<'_, F>) {
     let writes = vec![put("thing", ExpectedVersion::Any, VALUE), hold("thing", 1, None)];
     let result = trial.store().commit(&trial.scope, writes, query_of_each()).await;

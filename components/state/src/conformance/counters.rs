@@ -118,3 +118,98 @@ pub(super) async fn a_counter_reaches_the_edge_of_its_range_and_not_beyond<F: Fi
         assert_eq!(trial.counter(name).await.value, edge - step);
     }
 }
+
+pub(super) async fn an_addition_is_the_same_wherever_it_stands_in_a_commit<F: Fixture>(trial: &Trial<'_, F>) {
+    let listed = || member("listed", "member", 1);
+    let later = || put("document", ExpectedVersion::Any, VALUE);
+    for (name, around) in [
+        ("alone", [Vec::new(), Vec::new()]),
+        ("before-an-index", [Vec::new(), vec![listed()]]),
+        ("last", [vec![later()], vec![listed(), listed()]]),
+        ("first", [Vec::new(), vec![later(), listed()]]),
+        ("between", [vec![later()], vec![listed(), later()]]),
+    ] {
+        let [before, after] = around;
+        let windowed = format!("{name}-in-a-window");
+        for (counter, ttl) in [(name, None), (windowed.as_str(), Some(LONG))] {
+            for (delta, value) in [(0, 0), (7, 7), (-9, -2), (MAX, MAX - 2)] {
+                let mut writes = before.clone();
+                writes.push(add(counter, delta, ttl));
+                writes.extend(after.clone());
+                let committed = trial
+                    .store()
+                    .commit(&trial.scope, writes, vec![Query::Counter(counter.into())])
+                    .await
+                    .unwrap();
+                let told = match committed.written[before.len()] {
+                    Written::Counter(counter) => counter,
+                    ref other => panic!("{name}: expected a counter, got {other:?}"),
+                };
+                assert_eq!(
+                    (told.value, told.remaining.is_some()),
+                    (value, ttl.is_some()),
+                    "{name}"
+                );
+                assert!(
+                    told.remaining.is_none_or(|left| 0 < left && left <= LONG),
+                    "{told:?}"
+                );
+                match committed.found[0] {
+                    Found::Counter(found) => {
+                        assert_eq!(
+                            (found.value, found.remaining.is_some()),
+                            (value, ttl.is_some()),
+                            "{name}"
+                        );
+                    }
+                    ref other => panic!("{name}: expected a counter, got {other:?}"),
+                }
+                assert_eq!(trial.counter(counter).await.value, value, "{name}");
+            }
+        }
+    }
+    // Several of one counter see each other.
+    let counter = |value| {
+        Written::Counter(Counter {
+            value,
+            remaining: None,
+        })
+    };
+    assert_eq!(
+        trial
+            .write(vec![add("twice", 1, None), add("twice", 2, None), listed()])
+            .await,
+        [counter(1), counter(3), Written::Done]
+    );
+    assert_eq!(trial.counter("twice").await.value, 3);
+}
+
+pub(super) async fn an_addition_beyond_the_range_takes_its_commit_along<F: Fixture>(trial: &Trial<'_, F>) {
+    trial
+        .write(vec![add("most", MAX, None), add("least", -MAX, Some(LONG))])
+        .await;
+    for beyond in [
+        add("most", 1, None),
+        add("most", MAX, Some(LONG)),
+        add("least", -1, None),
+        add("least", -MAX, None),
+    ] {
+        for after in [Vec::new(), vec![member("i", "m", 1)], vec![add("other", 1, None)]] {
+            let mut writes = vec![
+                put("document", ExpectedVersion::Any, VALUE),
+                append("journal", ExpectedLength::Any, &[VALUE]),
+                add("other", 1, None),
+                beyond.clone(),
+            ];
+            writes.extend(after);
+            trial.invalid(writes).await;
+        }
+    }
+    assert_eq!(trial.counter("most").await.value, MAX);
+    let least = trial.counter("least").await;
+    assert_eq!((least.value, least.remaining.is_some()), (-MAX, true));
+    assert_eq!(trial.counter("other").await, Counter::default());
+    assert_eq!(trial.version("document").await, 0);
+    assert_eq!(trial.journal("journal").await.length, 0);
+    assert_eq!(trial.members("i").await, []);
+}

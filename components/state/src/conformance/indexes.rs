@@ -131,6 +131,93 @@ pub(super) async fn a_put_replaces_score_and_value<F: Fixture>(trial: &Trial<'_,
     assert_eq!(trial.members("i").await[1].value, b"");
 }
 
+/// Members with their values, where scores do not matter.
+fn values(members: &[Member]) -> Vec<(&str, &[u8])> {
+    members
+        .iter()
+        .map(|member| (member.member.as_str(), member.value.as_slice()))
+        .collect()
+}
+
+pub(super) async fn a_put_without_a_value_leaves_none<F: Fixture>(trial: &Trial<'_, F>) {
+    let without = |name: &str, score| member_with("i", name, score, b"", false);
+    trial.write(vec![without("a", 1), without("b", 2)]).await;
+    assert_eq!(values(&trial.members("i").await), [("a", &b""[..]), ("b", b"")]);
+    trial
+        .write(vec![
+            member("i", "a", 1),
+            member("i", "b", 2),
+            member("i", "c", 3),
+        ])
+        .await;
+    // With the same score, with another one, and for a member of another index too.
+    trial
+        .write(vec![
+            without("a", 1),
+            without("b", 4),
+            member_with("other", "c", 1, b"", false),
+        ])
+        .await;
+    assert_eq!(
+        values(&trial.members("i").await),
+        [("a", &b""[..]), ("c", VALUE), ("b", b"")]
+    );
+    // The last of several counts, whether or not it has a value.
+    trial
+        .write(vec![
+            without("a", 1),
+            member("i", "a", 1),
+            member("i", "d", 5),
+            without("d", 5),
+        ])
+        .await;
+    assert_eq!(
+        values(&trial.members("i").await),
+        [("a", VALUE), ("c", VALUE), ("b", b""), ("d", b"")]
+    );
+    // One that comes back has nothing of what it was.
+    let remove = Write::IndexRemove {
+        index: "i".into(),
+        member: "a".into(),
+    };
+    let trim = Write::IndexTrim {
+        index: "i".into(),
+        below: 4,
+    };
+    trial
+        .write(vec![
+            remove,
+            without("a", 1),
+            trim,
+            without("c", 9),
+            without("a", 8),
+        ])
+        .await;
+    assert_eq!(
+        values(&trial.members("i").await),
+        [("b", &b""[..]), ("d", b""), ("a", b""), ("c", b"")]
+    );
+}
+
+pub(super) async fn only_existing_replaces_a_value_where_the_score_stays<F: Fixture>(trial: &Trial<'_, F>) {
+    let put = |name: &str, score, value: &[u8]| member_with("i", name, score, value, true);
+    trial
+        .write(vec![
+            put("a", 1, b""),
+            member_with("i", "a", 1, b"", false),
+            put("a", 1, b"new"),
+            put("b", 1, b""),
+            put("b", 1, b"new"),
+        ])
+        .await;
+    assert_eq!(values(&trial.members("i").await), [("a", &b"new"[..])]);
+    trial.write(vec![put("a", 1, b"")]).await;
+    assert_eq!(values(&trial.members("i").await), [("a", &b""[..])]);
+    trial.write(vec![put("a", 1, b"old"), put("a", 2, b"")]).await;
+    assert_eq!(values(&trial.members("i").await), [("a", &b""[..])]);
+    assert_eq!(trial.members("i").await[0].score, 2);
+}
+
 pub(super) async fn only_existing_changes_members_but_adds_none<F: Fixture>(trial: &Trial<'_, F>) {
     assert_eq!(
         trial.write(vec![member_with("i", "a", 1, VALUE, true)]).await,

@@ -66,8 +66,9 @@ impl From<&str> for Arg {
 impl Invocation {
     pub(super) fn read(keys: &Keys, queries: Vec<Query>) -> Self {
         let mut call = Self::new(&script::READ, Vec::with_capacity(2 * queries.len()));
-        call.queries(keys, queries);
-        call
+        let mut whole = Whole::default();
+        call.queries(keys, queries, &mut whole);
+        call.read_at_once(whole)
     }
 
     pub(super) fn commit(keys: &Keys, writes: Vec<Write>, queries: Vec<Query>) -> Self {
@@ -76,11 +77,17 @@ impl Invocation {
             Vec::with_capacity(2 * (writes.len() + queries.len())),
         );
         call.args.push(Arg::count(writes.len()));
-        for write in writes {
-            call.write(keys, write);
+        let mut whole = Whole::default();
+        // Only writes to an index cannot fail.
+        let last = writes
+            .iter()
+            .rposition(|write| !is_unconditional(write))
+            .unwrap_or_default();
+        for (position, write) in writes.into_iter().enumerate() {
+            call.write(keys, write, position >= last, &mut whole);
         }
-        call.queries(keys, queries);
-        call
+        call.queries(keys, queries, &mut whole);
+        call.read_at_once(whole)
     }
 
     pub(super) fn enqueue(keys: &Keys, job: NewJob) -> Self {
@@ -153,6 +160,30 @@ impl Invocation {
         self.args.extend(args);
     }
 
+    /// Adds a key whose string the script is going to read whole.
+    fn whole(&mut self, key: String, whole: &mut Whole) {
+        let known = whole
+            .positions
+            .iter()
+            .any(|position| self.keys.get(*position) == Some(&key));
+        if !known {
+            whole.positions.push(self.keys.len());
+        }
+        self.keys.push(key);
+    }
+
+    /// Tells the script which strings to read by one command; a single one is read where it is needed.
+    fn read_at_once(mut self, Whole { mut positions }: Whole) -> Self {
+        if positions.len() < 2 {
+            positions.clear();
+        }
+        let count = Arg::count(positions.len());
+        // Lua counts from 1.
+        let positions = positions.into_iter().map(|position| Arg::count(position + 1));
+        self.args.splice(0..0, std::iter::once(count).chain(positions));
+        self
+    }
+
     fn journal(&mut self, keys: &Keys, name: &str) {
         self.keys.extend([keys.journal(name), keys.checkpoint(name)]);
     }
@@ -161,7 +192,8 @@ impl Invocation {
         self.keys.extend([keys.index(name), keys.index_values(name)]);
     }
 
-    fn write(&mut self, keys: &Keys, write: Write) {
+    /// `last`: no write after this one can fail.
+    fn write(&mut self, keys: &Keys, write: Write, last: bool, whole: &mut Whole) {
         match write {
             Write::Append {
                 journal,
@@ -199,7 +231,13 @@ impl Invocation {
                 value,
                 ttl,
             } => {
-                self.keys.push(keys.document(&document));
+                let key = keys.document(&document);
+                // What is replaced is as a rule about as large; of what is large the version will do.
+                if expected == ExpectedVersion::Absent || value.len() < LARGE {
+                    self.whole(key, whole);
+                } else {
+                    self.keys.push(key);
+                }
                 let (how, version) = expected_version(expected);
                 let (put, value) = if value.len() < LARGE {
                     ("put", value)
@@ -209,13 +247,21 @@ impl Invocation {
                 self.push([Arg::Word(put), how, version, Arg::ttl(ttl), Arg::Bytes(value)]);
             }
             Write::Delete { document, expected } => {
-                self.keys.push(keys.document(&document));
+                // What is deleted is small as a rule.
+                self.whole(keys.document(&document), whole);
                 let (how, version) = expected_version(expected);
                 self.push([Arg::Word("delete"), how, version]);
             }
             Write::Add { counter, delta, ttl } => {
-                self.keys.push(keys.counter(&counter));
-                self.push([Arg::Word("add"), Arg::Integer(delta), Arg::ttl(ttl)]);
+                let key = keys.counter(&counter);
+                let add = if last {
+                    self.keys.push(key);
+                    "add-last"
+                } else {
+                    self.whole(key, whole);
+                    "add"
+                };
+                self.push([Arg::Word(add), Arg::Integer(delta), Arg::ttl(ttl)]);
             }
             Write::IndexPut {
                 index,
@@ -242,36 +288,36 @@ impl Invocation {
                 self.push([Arg::Word("index-trim"), Arg::Integer(below)]);
             }
             Write::Acquire { lease, holder, ttl } => {
-                self.keys.push(keys.lease(&lease));
+                self.whole(keys.lease(&lease), whole);
                 self.push([Arg::Word("acquire"), holder.into(), Arg::number(ttl)]);
             }
             Write::Hold { lease, epoch, ttl } => {
-                self.keys.push(keys.lease(&lease));
+                self.whole(keys.lease(&lease), whole);
                 self.push([Arg::Word("hold"), Arg::number(epoch), Arg::ttl(ttl)]);
             }
             Write::Release { lease, epoch } => {
-                self.keys.push(keys.lease(&lease));
+                self.whole(keys.lease(&lease), whole);
                 self.push([Arg::Word("release"), Arg::number(epoch)]);
             }
             Write::NotAfter(moment) => self.push([Arg::Word("not-after"), Arg::number(moment)]),
         }
     }
 
-    fn queries(&mut self, keys: &Keys, queries: Vec<Query>) {
+    fn queries(&mut self, keys: &Keys, queries: Vec<Query>, whole: &mut Whole) {
         self.args.push(Arg::count(queries.len()));
         for query in queries {
-            self.query(keys, query);
+            self.query(keys, query, whole);
         }
     }
 
-    fn query(&mut self, keys: &Keys, query: Query) {
+    fn query(&mut self, keys: &Keys, query: Query, whole: &mut Whole) {
         match query {
             Query::Document(name) => {
-                self.keys.push(keys.document(&name));
+                self.whole(keys.document(&name), whole);
                 self.push([Arg::Word("document")]);
             }
             Query::Counter(name) => {
-                self.keys.push(keys.counter(&name));
+                self.whole(keys.counter(&name), whole);
                 self.push([Arg::Word("counter")]);
             }
             Query::Journal {
@@ -279,12 +325,18 @@ impl Invocation {
                 start,
                 limit,
             } => {
-                self.journal(keys, &journal);
                 let (from, position) = match start {
                     Position::At(position) => ("at", position),
                     Position::Checkpoint => ("checkpoint", 0),
                     Position::Last(count) => ("last", count.into()),
                 };
+                if start == Position::Checkpoint {
+                    self.keys.push(keys.journal(&journal));
+                    self.whole(keys.checkpoint(&journal), whole);
+                } else {
+                    // Its checkpoint is only of interest if there is such a journal.
+                    self.journal(keys, &journal);
+                }
                 self.push([
                     Arg::Word("journal"),
                     Arg::Word(from),
@@ -316,11 +368,25 @@ impl Invocation {
                 ]);
             }
             Query::Lease(name) => {
-                self.keys.push(keys.lease(&name));
+                self.whole(keys.lease(&name), whole);
                 self.push([Arg::Word("lease")]);
             }
         }
     }
+}
+
+/// Strings that a script is going to read whole, by their positions among its keys; each once.
+#[derive(Default)]
+struct Whole {
+    positions: Vec<usize>,
+}
+
+/// Whether a write has no condition and breaks no rule, whatever is stored.
+fn is_unconditional(write: &Write) -> bool {
+    matches!(
+        write,
+        Write::IndexPut { .. } | Write::IndexRemove { .. } | Write::IndexTrim { .. }
+    )
 }
 
 fn expected_version(expected: ExpectedVersion) -> (Arg, Arg) {

@@ -260,6 +260,63 @@ async fn a_finished_queue_and_an_emptied_index_leave_nothing_that_stays() {
 }
 
 #[tokio::test]
+async fn a_member_without_a_value_takes_no_field_and_one_that_has_one_loses_it() {
+    let server = Server::start().await;
+    let mut spy = server.spy().await;
+    let store = server.namespace().await;
+    // As they were once written: an empty field for each member.
+    for name in ["old", "older"] {
+        for (command, key, value) in [("ZADD", "x:i", "1"), ("HSET", "v:i", "")] {
+            let mut command = redis::cmd(command);
+            command.arg(format!("anyturn:{{test/s}}:{key}"));
+            if value.is_empty() {
+                command.arg(name).arg(value);
+            } else {
+                command.arg(value).arg(name);
+            }
+            command.exec_async(&mut spy).await.unwrap();
+        }
+    }
+    let put = |member: &str, only_existing| Write::IndexPut {
+        index: "i".into(),
+        member: member.into(),
+        score: 2,
+        value: Vec::new(),
+        only_existing,
+    };
+    let query = Query::Index {
+        index: "i".into(),
+        min: 0,
+        max: 9,
+        descending: false,
+        offset: 0,
+        limit: 9,
+    };
+    let writes = vec![put("new", false), put("old", true)];
+    let committed = store.commit("s", writes, vec![query]).await.unwrap();
+    let members = match &committed.found[0] {
+        anyturn_state::Found::Index(members) => members,
+        other => panic!("{other:?}"),
+    };
+    let found: Vec<(&str, &[u8])> = members
+        .iter()
+        .map(|member| (member.member.as_str(), member.value.as_slice()))
+        .collect();
+    assert_eq!(found, [("older", &b""[..]), ("new", b""), ("old", b"")]);
+    let fields: Vec<String> = redis::cmd("HKEYS")
+        .arg("anyturn:{test/s}:v:i")
+        .query_async(&mut spy)
+        .await
+        .unwrap();
+    assert_eq!(fields, ["older"]);
+    store
+        .commit("s", vec![put("older", false)], Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(keys(&mut spy).await, ["anyturn:{test/s}:x:i"]);
+}
+
+#[tokio::test]
 async fn an_index_of_thousands_is_listed_and_trimmed() {
     let server = Server::start().await;
     let store = server.namespace().await;
@@ -325,6 +382,13 @@ async fn data_of_a_later_schema_is_corrupt_and_left_alone() {
         delta: 1,
         ttl: None,
     };
+    let listed = Write::IndexPut {
+        index: "i".into(),
+        member: "m".into(),
+        score: 1,
+        value: Vec::new(),
+        only_existing: false,
+    };
     for (key, later, write, query) in [
         ("d:d", "2:7:theirs", put, Query::Document("d".into())),
         ("l:l", "2:7:theirs", acquire, Query::Lease("l".into())),
@@ -346,8 +410,12 @@ async fn data_of_a_later_schema_is_corrupt_and_left_alone() {
             .exec_async(&mut spy)
             .await
             .unwrap();
-        let result = store.commit("s", vec![add.clone(), write], Vec::new()).await;
-        assert!(matches!(result, Err(Error::Corrupt(_))), "{key}: {result:?}");
+        // With what has no condition after it, and with what has.
+        for after in [vec![], vec![listed.clone()], vec![add.clone()]] {
+            let writes = [vec![add.clone(), write.clone()], after].concat();
+            let result = store.commit("s", writes, Vec::new()).await;
+            assert!(matches!(result, Err(Error::Corrupt(_))), "{key}: {result:?}");
+        }
         let result = store.read("s", vec![query]).await;
         assert!(matches!(result, Err(Error::Corrupt(_))), "{key}: {result:?}");
         let kept: String = redis::cmd("GET").arg(&key).query_async(&mut spy).await.unwrap();

@@ -9,6 +9,7 @@
 )]
 
 mod cluster;
+mod commands;
 mod conformance;
 mod failover;
 mod faults;

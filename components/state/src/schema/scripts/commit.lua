@@ -3,16 +3,20 @@
 -- Every write is first checked against, and applied to, a picture of the keys in `state`, so that it sees the
 -- writes before it and nothing is changed when a later one fails. Then the picture is stored: one command for
 -- what changed, however often it did. Writes to an index have no condition; they are only noted, in `touched`
--- like the rest, and carried out in their order.
+-- like the rest, and carried out in their order. What is only to be deleted goes at the end, by one command.
 --
 -- Limits have been checked by the caller (limits.rs); what depends on the stored state is checked here.
 
 local EPOCH_KEPT = 86400000
 
-local state, touched, t = {}, {}, 0
+local touched, t = {}, 0
+local gone = {}
+-- The values of members that are put without one, which is how nearly all are; and whether there are any values.
+local blank, valued = {}, false
 
 local function touch(key, it)
-  state[key] = it
+  -- From here on the picture is what is known of the key.
+  state[key], strings[key] = it, nil
   t = t + 1
   touched[t] = it
   return it
@@ -34,8 +38,11 @@ local function document_at(key)
     return it
   end
   local version = 0
-  local header = call('GETRANGE', key, 0, 18)
-  if header ~= '' then
+  local header = strings[key]
+  if header == nil then
+    header = call('GETRANGE', key, 0, 18)
+  end
+  if header and header ~= '' then
     version = tonumber(match(header, '^1:(%d+):'))
     if not version then
       return nil
@@ -49,7 +56,7 @@ local function counter_at(key)
   if it then
     return it
   end
-  local raw = call('GET', key)
+  local raw = string_at(key)
   local value, remaining = 0, -1
   if raw then
     value = tonumber(raw)
@@ -61,12 +68,39 @@ local function counter_at(key)
   return touch(key, { kind = 'c', key = key, value = value, remaining = remaining, existed = raw, exists = raw })
 end
 
+-- Adds to a counter at once: of the writes that follow none can fail, so there is nothing left to be decided. Returns
+-- the value and the time that remains; nothing when the counter is of another schema; a value beyond the range when
+-- it would have become one, and then the counter is as it was.
+local function add_at_once(key, delta, ttl)
+  strings[key] = nil
+  local remaining = call('PTTL', key)
+  if remaining == -2 then
+    local value = tonumber(delta)
+    if value <= 9007199254740991 and value >= -9007199254740991 then
+      if ttl ~= '' then
+        call('SET', key, delta, 'PX', ttl)
+        return value, tonumber(ttl)
+      end
+      call('SET', key, delta)
+    end
+    return value, -1
+  end
+  local value = redis.pcall('INCRBY', key, delta)
+  if type(value) ~= 'number' then
+    return nil
+  end
+  if value > 9007199254740991 or value < -9007199254740991 then
+    call('DECRBY', key, delta)
+  end
+  return value, remaining
+end
+
 local function lease_at(key)
   local it = state[key]
   if it then
     return it
   end
-  local epoch, expires, holder = lease_of(call('GET', key))
+  local epoch, expires, holder = lease_of(string_at(key))
   if not epoch then
     return nil
   end
@@ -170,22 +204,30 @@ for write = 0, tonumber(args[a]) - 1 do
     out[n] = 'd'
     a = a + 2
 
-  elseif op == 'add' then
-    local ttl = args[a + 3]
-    local it = counter_at(key)
-    if not it then
+  elseif op == 'add' or op == 'add-last' then
+    local delta, ttl = args[a + 2], args[a + 3]
+    local at_once = op == 'add-last' and not state[key]
+    local it, value, remaining
+    if at_once then
+      value, remaining = add_at_once(key, delta, ttl)
+    else
+      it = counter_at(key)
+      value = it and it.value + delta
+    end
+    if not value then
       return corrupt(key)
     end
-    local value = it.value + args[a + 2]
     if value > 9007199254740991 or value < -9007199254740991 then
       return format('?%d c', write)
     end
-    if not it.exists and ttl ~= '' then
-      it.ttl, it.remaining = ttl, tonumber(ttl)
+    if it then
+      if not it.exists and ttl ~= '' then
+        it.ttl, it.remaining = ttl, tonumber(ttl)
+      end
+      it.value, it.exists, remaining = value, true, it.remaining
     end
-    it.value, it.exists = value, true
     n = n + 1
-    out[n] = format('c%d %d ', value, it.remaining)
+    out[n] = format('c%d %d ', value, remaining)
     k, a = k + 1, a + 3
 
   elseif op == 'checkpoint' then
@@ -228,11 +270,18 @@ for write = 0, tonumber(args[a]) - 1 do
     -- 'index-trim' (below).
     t = t + 1
     touched[t] = { kind = op, key = key, values = keys[k + 2], at = a + 1 }
+    if op == 'index-put' and args[a + 5] == '' then
+      blank[#blank + 1] = keys[k + 2]
+    end
     n = n + 1
     out[n] = 'd'
     k = k + 2
     a = a + (op == 'index-put' and 5 or 2)
   end
+end
+
+if #blank > 0 then
+  valued = call('EXISTS', unpack(blank)) > 0
 end
 
 for i = 1, t do
@@ -244,9 +293,6 @@ for i = 1, t do
     local added = #entries
     if it.deleted then
       call('DEL', key, it.checkpoint)
-    elseif base == 0 and added > 0 then
-      -- A checkpoint that outlived its journal is none of the new one's.
-      call('DEL', it.checkpoint)
     end
     for e = 1, added do
       call('XADD', key, format('%d-0', base + e), 'e', entries[e])
@@ -256,17 +302,24 @@ for i = 1, t do
       call('PEXPIRE', key, ttl)
     end
     local position = it.position
-    if position == 0 then
-      call('DEL', it.checkpoint)
-    elseif position and ttl then
-      call('SET', it.checkpoint, position, 'PX', ttl)
-    elseif position then
-      local at = call('PEXPIRETIME', key)
-      if at > 0 then
-        call('SET', it.checkpoint, position, 'PXAT', at)
+    if position and position > 0 then
+      if ttl then
+        call('SET', it.checkpoint, position, 'PX', ttl)
       else
-        call('SET', it.checkpoint, position)
+        local at = call('PEXPIRETIME', key)
+        if at > 0 then
+          call('SET', it.checkpoint, position, 'PXAT', at)
+        else
+          call('SET', it.checkpoint, position)
+        end
       end
+      strings[it.checkpoint] = nil
+    elseif it.deleted then
+      strings[it.checkpoint] = nil
+    elseif position or (base == 0 and added > 0) then
+      -- A checkpoint that outlived its journal is none of the new one's.
+      gone[#gone + 1] = it.checkpoint
+      strings[it.checkpoint] = nil
     elseif ttl and base > 0 then
       call('PEXPIRE', it.checkpoint, ttl)
     end
@@ -292,7 +345,7 @@ for i = 1, t do
         call('SETRANGE', key, 2, format('%016d', it.version))
       end
     elseif it.existed and it.deleted then
-      call('DEL', key)
+      gone[#gone + 1] = key
     end
 
   elseif kind == 'l' then
@@ -312,10 +365,20 @@ for i = 1, t do
     end
 
   elseif kind == 'index-put' then
-    local member = args[it.at + 2]
-    if args[it.at + 1] == '0' or call('ZSCORE', key, member) then
+    local member, value = args[it.at + 2], args[it.at + 4]
+    local there = true
+    if args[it.at + 1] == '0' then
       call('ZADD', key, args[it.at + 3], member)
-      call('HSET', it.values, member, args[it.at + 4])
+    elseif call('ZADD', key, 'XX', 'CH', args[it.at + 3], member) == 0 then
+      -- It is not there, or had this score before.
+      there = (valued or value ~= '') and call('ZSCORE', key, member)
+    end
+    -- A member without a value has no field.
+    if there and value ~= '' then
+      call('HSET', it.values, member, value)
+      valued = true
+    elseif there and valued then
+      call('HDEL', it.values, member)
     end
 
   elseif kind == 'index-remove' then
@@ -332,4 +395,8 @@ for i = 1, t do
       members = call('ZRANGE', key, '-inf', below, 'BYSCORE', 'LIMIT', 0, 1000)
     end
   end
+end
+
+if #gone > 0 then
+  call('DEL', unpack(gone))
 end

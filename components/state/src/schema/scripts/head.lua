@@ -1,8 +1,13 @@
 -- The beginning of every script on a scope.
 --
--- KEYS and ARGV are consumed from left to right; `k` and `a` are the last ones consumed. The reply is one
--- string, or the pieces of one: a status byte and then fields, each a tag with integers, every one of them followed
--- by a space, and after a length that many raw bytes. It is decoded in reply.rs.
+-- KEYS and ARGV are consumed from left to right; `k` and `a` are the last ones consumed. The first arguments name
+-- strings that the script is going to read whole, as a count and positions in KEYS: they are read by one command.
+--
+-- The reply is one string, or the pieces of one: a status byte and then fields, each a tag with integers, every one
+-- of them followed by a space, and after a length that many raw bytes. It is decoded in reply.rs.
+--
+-- Each command costs about as much as all that Lua does around it. So nothing is asked of Redis twice, and what can be
+-- asked at once is.
 --
 -- Lua hashes every byte of every string that it makes, so what is large is made into none but those that come in and
 -- go out.
@@ -22,6 +27,30 @@ local out, n = { '+' }, 1
 -- From how many bytes on something is large, and whether something of the reply is.
 local LARGE = 1024
 local large = false
+
+-- What is known of keys, by their names: journals, documents, counters and leases as they are after the writes so far
+-- (commit.lua), and strings as Redis has them; false where there is none.
+local state, strings = {}, {}
+
+a = 1 + args[1]
+if a > 1 then
+  local names = {}
+  for i = 2, a do
+    names[i - 1] = keys[tonumber(args[i])]
+  end
+  local values = call('MGET', unpack(names))
+  for i = 1, a - 1 do
+    strings[names[i]] = values[i]
+  end
+end
+
+local function string_at(key)
+  local value = strings[key]
+  if value == nil then
+    return call('GET', key)
+  end
+  return value
+end
 
 -- Milliseconds since the Unix epoch by the server's clock, which is the only one that decides: callers' clocks
 -- differ. It stands still during a script.

@@ -7,7 +7,7 @@ for _ = 1, tonumber(args[a]) do
   local op, key = args[a + 1], keys[k + 1]
 
   if op == 'document' then
-    local raw = call('GET', key)
+    local raw = string_at(key)
     if raw then
       out[n + 1] = format('D%d ', #raw)
       out[n + 2] = raw
@@ -21,10 +21,11 @@ for _ = 1, tonumber(args[a]) do
 
   elseif op == 'journal' then
     local from, position, limit = args[a + 2], tonumber(args[a + 3]), args[a + 4]
-    local length = call('XLEN', key)
+    local known = state[key]
+    local length = known and known.length or call('XLEN', key)
     local checkpoint = 0
     if length > 0 then
-      checkpoint = tonumber(call('GET', keys[k + 2]) or 0)
+      checkpoint = tonumber(string_at(keys[k + 2]) or 0)
     end
     if from == 'checkpoint' then
       position = checkpoint
@@ -50,7 +51,7 @@ for _ = 1, tonumber(args[a]) do
     k, a = k + 2, a + 4
 
   elseif op == 'counter' then
-    local raw = call('GET', key)
+    local raw = string_at(key)
     n = n + 1
     if raw then
       local value = tonumber(raw)
@@ -64,7 +65,7 @@ for _ = 1, tonumber(args[a]) do
     k, a = k + 1, a + 1
 
   elseif op == 'lease' then
-    local epoch, expires, holder = lease_of(call('GET', key))
+    local epoch, expires, holder = lease_of(string_at(key))
     if not epoch then
       return corrupt(key)
     end
