@@ -3,11 +3,13 @@
 //! Series that a good request touches are looked up once, when a component is prepared, and are a few atomic
 //! additions afterwards.
 
+mod exports;
 mod measured;
 mod process;
 mod registering;
 
-pub(crate) use measured::{Measured, is_failure};
+pub(crate) use exports::Exports;
+pub(crate) use measured::{Measured, Operations, is_failure};
 pub(crate) use registering::{Seconds, series, timed};
 
 use crate::telemetry::agents::Agents;
@@ -51,11 +53,6 @@ struct OfComponent {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct StoreOperation {
-    operation: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Directed {
     direction: &'static str,
 }
@@ -82,6 +79,7 @@ pub(crate) struct Metrics {
     websocket_messages: Family<Directed, Counter>,
     websocket_closes: Family<ClosedBy, Counter>,
     agents: Agents,
+    exports: Exports,
     failures: Family<Failed, Counter>,
     refused: Family<Refused, Counter>,
     waited: Histogram,
@@ -107,26 +105,6 @@ pub(crate) struct Series {
     messages: Family<Handled, Counter>,
     message_durations: Family<OfComponent, Histogram, Seconds>,
     component: String,
-}
-
-/// The series of the store's operations.
-#[derive(Clone)]
-pub(crate) struct Operations {
-    durations: Family<StoreOperation, Histogram, Seconds>,
-    errors: Family<StoreOperation, Counter>,
-}
-
-impl Operations {
-    /// One ended.
-    pub(crate) fn ended(&self, operation: &'static str, duration: Duration, succeeded: bool) {
-        let operation = StoreOperation { operation };
-        self.durations
-            .get_or_create(&operation)
-            .observe(duration.as_secs_f64());
-        if !succeeded {
-            self.errors.get_or_create(&operation).inc();
-        }
-    }
 }
 
 impl Series {
@@ -202,6 +180,7 @@ impl Metrics {
             spans.series(),
         );
         let metrics = Self {
+            exports: Exports::new(registry),
             requests: series(
                 registry,
                 "http_requests",
@@ -287,20 +266,7 @@ impl Metrics {
                 "Requests that components sent to the network, by outcome",
                 Family::default(),
             ),
-            store: Operations {
-                durations: timed(
-                    registry,
-                    "store_operation_duration",
-                    "Time that an operation of the store took, by operation",
-                    Family::new_with_constructor(Seconds),
-                ),
-                errors: series(
-                    registry,
-                    "store_operation_errors",
-                    "Operations of the store that failed",
-                    Family::default(),
-                ),
-            },
+            store: Operations::new(registry),
             ready: series(
                 registry,
                 "ready",
@@ -363,9 +329,6 @@ impl Metrics {
         for reason in ["queue-full", "waited-too-long", "connections"] {
             drop(self.refused.get_or_create(&Refused { reason }));
         }
-        for operation in ["read", "commit", "watch", "key-value-read", "key-value-commit"] {
-            drop(self.store.errors.get_or_create(&StoreOperation { operation }));
-        }
     }
 
     /// The series of a component.
@@ -399,6 +362,11 @@ impl Metrics {
     /// What is counted of the store's operations.
     pub(crate) fn store(&self) -> &Operations {
         &self.store
+    }
+
+    /// What is counted of exports of these series.
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.exports
     }
 
     /// What is counted of assistants, models and tools.

@@ -6,6 +6,7 @@
 //! nor do all hosts say so at the same moment, because the time that each waits differs. It is ready again
 //! when the store has answered a few times in a row.
 
+use crate::drain::Drain;
 use anyturn_store::AnyStore;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -38,9 +39,15 @@ impl Readiness {
         ready
     }
 
-    /// Whether the store is there.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Why no requests should be sent here, if so: the process ends, or the store is not there.
+    pub(crate) fn obstacle(&self, drain: &Drain) -> Option<&'static str> {
+        if drain.is_leaving() {
+            Some("shutting down")
+        } else if !self.0.load(Ordering::Relaxed) {
+            Some("the store is out of reach")
+        } else {
+            None
+        }
     }
 }
 

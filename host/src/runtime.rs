@@ -5,7 +5,7 @@ use crate::engine::limits::Limits;
 use crate::guest::Guest;
 use crate::linker::redis::pool::Pool;
 use crate::messages::handler::Handler;
-use crate::metrics::{Measured, Metrics, Series};
+use crate::metrics::{Measured, Metrics, Readings, Series};
 use crate::outbound::client::Client;
 use crate::probe::Probe;
 use crate::server::routes::Routes;
@@ -86,6 +86,19 @@ impl Runtime {
         self.components
             .get(id)
             .filter(|component| component.pre.is_some())
+    }
+
+    /// What `/metrics` says, on a host to which requests should be sent or not.
+    pub(crate) fn series(&self, ready: bool) -> String {
+        let (running, places) = self.admission.taken();
+        self.metrics.text(&Readings {
+            ready,
+            live: self.admission.live(),
+            running,
+            places,
+            waiting: self.admission.waiting(),
+            store_round_trips: self.status.store.as_ref().map_or(0, AnyStore::round_trips),
+        })
     }
 
     /// The public routes.

@@ -1,14 +1,21 @@
 //! A fake of an OpenTelemetry collector: OTLP over HTTP, as published (opentelemetry.io, "OTLP Specification").
 //!
-//! It takes protobuf at `/v1/traces` and nothing else, decodes it by OpenTelemetry's own definitions, and refuses what a
-//! collector would refuse: bodies that are no export request, spans without ids. It keeps what it took, as it came and
-//! decoded. A test may have it hang or refuse.
+//! It takes protobuf at `/v1/traces` and `/v1/metrics` and nothing else, compressed or not, decodes it by OpenTelemetry's
+//! own definitions, and refuses what a collector would refuse: bodies that are no export request, spans without ids,
+//! [series](metrics) that contradict themselves. It keeps what it took, as it came and decoded. A test may have it hang or
+//! refuse.
+
+pub mod metrics;
+
+use metrics::Series;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -48,6 +55,8 @@ pub enum Mood {
     Takes,
     /// Answers 400, which is not to be repeated.
     Refuses,
+    /// Answers 503, which is to be repeated.
+    IsBusy,
     /// Never answers.
     Hangs,
 }
@@ -91,7 +100,15 @@ struct State {
     headers: Vec<HeaderMap>,
     bodies: Vec<Bytes>,
     spans: Vec<Span>,
+    /// Of each export of metrics.
+    metrics: Vec<Vec<Series>>,
     wrong: Vec<String>,
+}
+
+/// What an export request holds.
+enum Exported {
+    Spans(Vec<Span>),
+    Metrics(Vec<Series>),
 }
 
 impl FakeCollector {
@@ -145,6 +162,11 @@ impl FakeCollector {
     /// All spans so far.
     pub fn spans(&self) -> Vec<Span> {
         self.shared.lock().spans.clone()
+    }
+
+    /// The series of each export of metrics so far.
+    pub fn metrics(&self) -> Vec<Vec<Series>> {
+        self.shared.lock().metrics.clone()
     }
 
     /// Waits until something is the case with the collector.
@@ -232,19 +254,25 @@ async fn answer(
     match mood {
         Mood::Takes => {}
         Mood::Refuses => return respond(StatusCode::BAD_REQUEST, Bytes::new()),
+        Mood::IsBusy => return respond(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()),
         Mood::Hangs => std::future::pending().await,
     }
     let body = body.map(http_body_util::Collected::to_bytes);
     let read = body
         .map_err(|error| error.to_string())
-        .and_then(|body| Ok((spans(&head, &body)?, body)));
+        .and_then(|body| plain(&head, body))
+        .and_then(|body| Ok((exported(&head, &body)?, body)));
     match read {
-        Ok((spans, body)) => {
+        Ok((exported, body)) => {
             shared.change(|state| {
                 state.headers.push(head.headers);
                 state.bodies.push(body);
-                state.spans.extend(spans);
+                match exported {
+                    Exported::Spans(spans) => state.spans.extend(spans),
+                    Exported::Metrics(series) => state.metrics.push(series),
+                }
             });
+            // The answer to either is empty where all is well.
             let answer = ExportTraceServiceResponse::default().encode_to_vec();
             respond(StatusCode::OK, answer.into())
         }
@@ -262,15 +290,35 @@ fn respond(status: StatusCode, body: Bytes) -> Result<Response<Full<Bytes>>, htt
         .body(Full::new(body))
 }
 
-/// The spans of an export request, or what is wrong with it.
-fn spans(head: &http::request::Parts, body: &[u8]) -> Result<Vec<Span>, String> {
-    if (&head.method, head.uri.path()) != (&Method::POST, "/v1/traces") {
-        return Err(format!("{} {} is not served", head.method, head.uri));
+/// A body as it was before it was compressed, if it was.
+fn plain(head: &http::request::Parts, body: Bytes) -> Result<Bytes, String> {
+    match head.headers.get("content-encoding") {
+        None => Ok(body),
+        Some(gzip) if gzip == "gzip" => {
+            let mut plain = Vec::new();
+            GzDecoder::new(&*body)
+                .read_to_end(&mut plain)
+                .map_err(|error| format!("a body that is not compressed: {error}"))?;
+            Ok(plain.into())
+        }
+        Some(other) => Err(format!("{other:?} is no compression that is known")),
     }
+}
+
+/// What is in an export request, or what is wrong with it.
+fn exported(head: &http::request::Parts, body: &[u8]) -> Result<Exported, String> {
     let media_type = head.headers.get("content-type");
     if media_type.is_none_or(|name| name != "application/x-protobuf") {
         return Err(format!("{media_type:?} is no protobuf"));
     }
+    match (&head.method, head.uri.path()) {
+        (&Method::POST, "/v1/traces") => spans(body).map(Exported::Spans),
+        (&Method::POST, "/v1/metrics") => metrics::series(body).map(Exported::Metrics),
+        (method, path) => Err(format!("{method} {path} is not served")),
+    }
+}
+
+fn spans(body: &[u8]) -> Result<Vec<Span>, String> {
     let request = ExportTraceServiceRequest::decode(body).map_err(|error| error.to_string())?;
     let mut spans = Vec::new();
     for of_resource in request.resource_spans {

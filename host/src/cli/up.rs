@@ -10,7 +10,8 @@ use crate::logging::{self, Format};
 use crate::prepare::{self, Means};
 use crate::readiness::Readiness;
 use crate::runtime::Status;
-use crate::telemetry::traces::Traces;
+use crate::telemetry;
+use crate::telemetry::push::Pushing;
 use crate::websocket::{self, WebSockets};
 use crate::{drain, messages, server, tick};
 use anyhow::{Context as _, Result, anyhow};
@@ -125,9 +126,9 @@ const DRAIN_PAUSE: Duration = Duration::from_secs(5);
 /// The shortest time between two pings: none would be a loop.
 const SHORTEST_PING: Duration = Duration::from_millis(10);
 
-/// Time for the last spans to be exported, when everything else left none, and at most.
-const LEAST_FOR_SPANS: Duration = Duration::from_secs(1);
-const MOST_FOR_SPANS: Duration = Duration::from_secs(5);
+/// Time for the last exports, when everything else left none, and at most.
+const LEAST_FOR_EXPORTS: Duration = Duration::from_secs(1);
+const MOST_FOR_EXPORTS: Duration = Duration::from_secs(5);
 
 /// Elements that a table may have: function pointers, so far more than any component needs.
 const TABLE_LIMIT: usize = 20_000;
@@ -173,6 +174,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
         false => None,
     };
 
+    let exporting = telemetry::from_environment()?;
     let means = Means {
         engine: &engine,
         room,
@@ -190,7 +192,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
             wall: arguments.time_limit,
         },
         files: &application.files(),
-        traces: Traces::from_environment()?,
+        traces: exporting.traces,
         status: Status {
             store,
             components_store: application.components_store(&checked),
@@ -212,6 +214,14 @@ async fn serve(arguments: Arguments) -> Result<()> {
     let identified = anyturn_check::is_identified(&checked.values);
     let runtime = Arc::new(runtime);
     let drain = drain::Drain::new();
+    let readiness = Readiness::watch(runtime.status.store.clone(), arguments.ready_grace);
+    let pushing = exporting.metrics.map(|metrics| {
+        let (runtime, readiness, drain) = (Arc::clone(&runtime), readiness.clone(), drain.clone());
+        let exports = runtime.metrics.exports().clone();
+        metrics.start(exports, move || {
+            runtime.series(readiness.obstacle(&drain).is_none())
+        })
+    });
     tick::start(&checked.application, &runtime, &drain);
     let subscriptions = checked.application.subscriptions(&checked.values);
     messages::start(
@@ -231,15 +241,16 @@ async fn serve(arguments: Arguments) -> Result<()> {
     let settings = server::Settings {
         connections: arguments.max_connections,
         development: !identified && arguments.listen.ip().is_loopback(),
-        readiness: Readiness::watch(runtime.status.store.clone(), arguments.ready_grace),
+        readiness,
         websockets,
     };
-    until_stopped(listener, runtime, settings, drain, &arguments).await
+    until_stopped(listener, runtime, pushing, settings, drain, &arguments).await
 }
 
 async fn until_stopped(
     listener: tokio::net::TcpListener,
     runtime: Arc<crate::runtime::Runtime>,
+    pushing: Option<Pushing>,
     settings: server::Settings,
     drain: drain::Drain,
     arguments: &Arguments,
@@ -287,20 +298,25 @@ async fn until_stopped(
         }
     }
     let left = deadline.saturating_duration_since(Instant::now());
-    finish_traces(runtime, left.clamp(LEAST_FOR_SPANS, MOST_FOR_SPANS)).await;
+    finish_exports(runtime, pushing, left.clamp(LEAST_FOR_EXPORTS, MOST_FOR_EXPORTS)).await;
     Ok(())
 }
 
-/// Exports the last spans, for as long as that may take; another signal ends it at once.
-async fn finish_traces(runtime: Arc<crate::runtime::Runtime>, limit: Duration) {
+/// Exports the last spans and what the metrics say at last, for as long as that may take; another signal ends it at once.
+async fn finish_exports(runtime: Arc<crate::runtime::Runtime>, pushing: Option<Pushing>, limit: Duration) {
     let (done, finished) = tokio::sync::oneshot::channel();
     // In a thread that nobody waits for, as the asynchronous runtime does for its own.
     std::thread::spawn(move || {
         runtime.traces.finish(limit);
         let _ = done.send(());
     });
+    let metrics = async {
+        if let Some(pushing) = pushing {
+            pushing.finish(limit).await;
+        }
+    };
     tokio::select! {
-        _ = finished => {}
+        _ = futures::future::join(finished, metrics) => {}
         () = drain::signal() => {}
     }
 }

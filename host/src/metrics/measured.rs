@@ -1,9 +1,63 @@
-//! A store whose operations are counted apart from those of `anyturn:state`: what key-value stores lie on.
+//! What is counted of the store's operations; and a store whose operations are counted apart from those of
+//! `anyturn:state`: what key-value stores lie on.
 
-use super::Operations;
+use super::registering::{Seconds, series, timed};
 use anyturn_state::{Committed, Error, Found, JournalSlice, Query, Store, Write};
 use anyturn_store::NamespacedStore;
-use std::time::Instant;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StoreOperation {
+    operation: &'static str,
+}
+
+/// The series of the store's operations.
+#[derive(Clone)]
+pub(crate) struct Operations {
+    durations: Family<StoreOperation, Histogram, Seconds>,
+    errors: Family<StoreOperation, Counter>,
+}
+
+impl Operations {
+    /// Series which `registry` knows from now on. Those that alerts look at are there at once, so that their first event
+    /// counts as an increase.
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let operations = Self {
+            durations: timed(
+                registry,
+                "store_operation_duration",
+                "Time that an operation of the store took, by operation",
+                Family::new_with_constructor(Seconds),
+            ),
+            errors: series(
+                registry,
+                "store_operation_errors",
+                "Operations of the store that failed",
+                Family::default(),
+            ),
+        };
+        for operation in ["read", "commit", "watch", "key-value-read", "key-value-commit"] {
+            drop(operations.errors.get_or_create(&StoreOperation { operation }));
+        }
+        operations
+    }
+
+    /// One ended.
+    pub(crate) fn ended(&self, operation: &'static str, duration: Duration, succeeded: bool) {
+        let operation = StoreOperation { operation };
+        self.durations
+            .get_or_create(&operation)
+            .observe(duration.as_secs_f64());
+        if !succeeded {
+            self.errors.get_or_create(&operation).inc();
+        }
+    }
+}
 
 /// A component's key-value store, measured.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
 use std::fmt;
 
 /// Clock ticks a second in `/proc`, on every Linux there is.
@@ -18,18 +19,18 @@ impl Collector for Process {
         if let Some(seconds) = cpu_seconds() {
             let counter = ConstCounter::new(seconds);
             counter.encode(encoder.encode_descriptor(
-                "process_cpu_seconds",
+                "process_cpu",
                 "Computing time that the process has used",
-                None,
+                Some(&Unit::Seconds),
                 counter.metric_type(),
             )?)?;
         }
         if let Some(bytes) = resident_bytes() {
             let gauge = ConstGauge::new(bytes);
             gauge.encode(encoder.encode_descriptor(
-                "process_resident_memory_bytes",
+                "process_resident_memory",
                 "Memory that the process holds",
-                None,
+                Some(&Unit::Bytes),
                 gauge.metric_type(),
             )?)?;
         }

@@ -3,7 +3,6 @@
 //! They need no place among the requests, so that they answer however busy the host is.
 
 use crate::drain::Drain;
-use crate::metrics::Readings;
 use crate::readiness::Readiness;
 use crate::runtime::Runtime;
 use anyturn_store::AnyStore;
@@ -117,26 +116,11 @@ impl Pages {
     }
 
     fn unready(&self) -> Option<&'static str> {
-        if self.drain.is_leaving() {
-            Some("shutting down")
-        } else if !self.readiness.is_ready() {
-            Some("the store is out of reach")
-        } else {
-            None
-        }
+        self.readiness.obstacle(&self.drain)
     }
 
     fn metrics(&self) -> Response<Bytes> {
-        let runtime = &self.runtime;
-        let (running, places) = runtime.admission.taken();
-        let text = runtime.metrics.text(&Readings {
-            ready: self.unready().is_none(),
-            live: runtime.admission.live(),
-            running,
-            places,
-            waiting: runtime.admission.waiting(),
-            store_round_trips: runtime.status.store.as_ref().map_or(0, AnyStore::round_trips),
-        });
+        let text = self.runtime.series(self.unready().is_none());
         let mut response = Response::new(Bytes::from(text));
         response.headers_mut().insert(
             header::CONTENT_TYPE,

@@ -5,8 +5,7 @@
 //! begin to fail, and when they work again.
 
 use super::settings::Settings;
-use crate::outbound::client;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http::{Request, Response};
 use opentelemetry::Context;
@@ -65,12 +64,12 @@ impl Counts {
 }
 
 /// What takes spans when they end.
-pub(super) fn processor(settings: &Settings, counts: Counts) -> Result<Bounded> {
+pub(super) fn processor(settings: &Settings, client: reqwest::Client, counts: Counts) -> Result<Bounded> {
     let refused = Arc::<Mutex<Option<Refused>>>::default();
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
         .with_http_client(Collector {
-            client: client::pool().map_err(|reason| anyhow!(reason))?,
+            client,
             runtime: tokio::runtime::Handle::current(),
             timeout: settings.timeout,
             refused: Arc::clone(&refused),

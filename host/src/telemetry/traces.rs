@@ -18,6 +18,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, InstrumentationScope, Key, KeyValue, StringValue};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use std::borrow::Cow;
@@ -80,18 +81,12 @@ struct Exporting {
 }
 
 impl Traces {
-    /// As the environment says. Within the asynchronous runtime, which exports.
-    pub(crate) fn from_environment() -> Result<Self> {
+    /// Spans that `resource` makes and `client` exports, within the asynchronous runtime.
+    pub(super) fn exported(settings: &Settings, client: reqwest::Client, resource: Resource) -> Result<Self> {
         let counts = Counts::default();
-        let Some(settings) = Settings::read(|name| std::env::var(name).ok())? else {
-            return Ok(Self {
-                exporting: None,
-                counts,
-            });
-        };
         let provider = SdkTracerProvider::builder()
-            .with_span_processor(export::processor(&settings, counts.clone())?)
-            .with_resource(settings.resource())
+            .with_span_processor(export::processor(settings, client, counts.clone())?)
+            .with_resource(resource)
             .build();
         // When the last of these is dropped it exports what is left, and whoever drops it waits. That is for `finish`;
         // a process that is ended at once shall end at once.
@@ -108,7 +103,6 @@ impl Traces {
     }
 
     /// None.
-    #[cfg(test)]
     pub(crate) fn off() -> Self {
         Self {
             exporting: None,

@@ -43,6 +43,8 @@ fn plausible(name: &str) -> &'static str {
         "TOKEN_KEYS" => "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
         "OTEL_EXPORTER_OTLP_ENDPOINT" => "http://otel-collector:4318",
         "OTEL_EXPORTER_OTLP_HEADERS" => "authorization=Bearer%20secret",
+        "OTEL_METRICS_EXPORTER" => "otlp",
+        "OTEL_METRIC_EXPORT_INTERVAL" => "60000",
         "OTEL_RESOURCE_ATTRIBUTES" => "deployment.environment.name=production",
         "OTEL_SERVICE_NAME" => "anyturn",
         "OTEL_TRACES_SAMPLER" => "parentbased_traceidratio",
@@ -104,6 +106,23 @@ fn of_opentelemetry() -> BTreeSet<String> {
         .collect();
     assert!(names.contains("OTEL_TRACES_SAMPLER_ARG"), "{names:?}");
     names
+}
+
+#[test]
+fn the_collector_takes_what_hosts_send_and_counts_nothing_twice() {
+    let collector = documents::yaml("deploy/otel/collector.yaml");
+    let address = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+        .as_str()
+        .unwrap();
+    let port = |address: &str| address.rsplit(':').next().map(str::to_owned);
+    assert_eq!(port(address), port(plausible("OTEL_EXPORTER_OTLP_ENDPOINT")));
+    // Metrics that came by OTLP would be there again if the host were scraped as well.
+    for signal in ["metrics", "traces"] {
+        assert_eq!(
+            collector["service"]["pipelines"][signal]["receivers"],
+            serde_json::json!(["otlp"])
+        );
+    }
 }
 
 /// A default of `anyturn up`, as it says itself.

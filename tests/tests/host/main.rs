@@ -8,6 +8,7 @@ mod lifecycle;
 mod limits;
 mod outbound;
 mod permissions;
+mod push;
 mod serving;
 mod traces;
 

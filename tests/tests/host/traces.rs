@@ -159,7 +159,9 @@ async fn without_the_variables_nobody_is_told_anything_and_headers_are_left_alon
     for host in [
         hostile(),
         traced(&collector).env("OTEL_SDK_DISABLED", "true"),
-        traced(&collector).env("OTEL_TRACES_EXPORTER", "none"),
+        traced(&collector)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .env("OTEL_METRICS_EXPORTER", "none"),
     ] {
         let mut host = host.args(["--log-format", "json"]).start().await;
         let seen = answer(within_a_trace(&host, "headers", "01")).await.1;
