@@ -3,7 +3,7 @@
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::effect_server::Class;
 use anyturn_tests::fake_collector::{FakeCollector, Span};
-use anyturn_tests::fake_provider::{Answer, FakeProvider};
+use anyturn_tests::fake_provider::{Answer, Completion, FakeProvider};
 use anyturn_tests::host::{Host, HostBuilder};
 use anyturn_tests::json_of;
 use anyturn_tests::plan::Plan;
@@ -238,6 +238,110 @@ fn the_store_is_asked_within_those(request: &Span, agent: &Span, spans: &[Span])
             .any(|span| span.name == name && span.is_part_of(of));
         assert!(found, "{name} in {}: {operations:#?}", of.name);
     }
+}
+
+/// A model that has e-mails searched and the calendar read for whatever it is told.
+fn look(request: &Completion) -> Answer {
+    let said = Value::from(request.messages().to_vec()).to_string();
+    let offered = request.tools();
+    if offered.contains(&"calendar") && !said.contains("Answer: ") {
+        let command = |words: &str| json!({ "command": words }).to_string();
+        return Answer::tool_call("email", &command("find the mail about quinces"))
+            .and_tool_call("calendar", &command("show the days of zucchini"));
+    }
+    let looks = [
+        ("search_emails", "{}"),
+        ("list_events", r#"{"from":"2030-01-01","to":"2030-01-03"}"#),
+    ];
+    let unasked =
+        |(tool, _): &(&str, &str)| offered.contains(tool) && !said.contains(&format!("\"name\":\"{tool}\""));
+    match looks.into_iter().find(unasked) {
+        Some((tool, arguments)) => Answer::tool_call(tool, arguments),
+        None => Answer::text("That is all, Wilhelmina."),
+    }
+}
+
+#[tokio::test]
+async fn agents_of_an_assistant_stand_side_by_side_in_the_turn_with_their_own_calls() {
+    let collector = FakeCollector::start().await;
+    let redis = RedisServer::start_without_log().await;
+    let provider = FakeProvider::start().await.unwrap();
+    provider.answer_by(look);
+    let host = started(&collector, &redis, &provider).await;
+    let message = json!({ "message": "what is there about quinces and zucchini?" });
+    let request = host
+        .post("/v1/assistants/inbox/turns", &message)
+        .header("traceparent", PLACE);
+    let (_, turn) = json_of(request).await;
+    assert_eq!(turn["state"], "finished", "{turn}");
+    let metrics = host.get("/metrics").send().await.unwrap().text().await.unwrap();
+    let (_, spans) = told(&collector, host).await;
+
+    let master = one(&spans, "invoke_agent inbox");
+    let agents = ["email", "calendar"].map(|name| one(&spans, &format!("invoke_agent {name}")));
+    for (number, (agent, tool)) in agents
+        .into_iter()
+        .zip(["search_emails", "list_events"])
+        .enumerate()
+    {
+        assert!(
+            agent.lies_within(master) && !agent.failed,
+            "{agent:#?} in {master:#?}"
+        );
+        assert_eq!(agent.kind, SpanKind::Internal);
+        let name = agent.name.trim_start_matches("invoke_agent ");
+        says(
+            agent,
+            &json!({
+                "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name,
+                "gen_ai.conversation.id": turn["session"], "anyturn.step": format!("{name}/{number}"),
+                "anyturn.agent.state": "finished",
+            }),
+        );
+        let call = one(&spans, &format!("execute_tool {tool}"));
+        assert!(call.lies_within(agent), "{call:#?} in {agent:#?}");
+        // It was asked for its tools before, by the turn.
+        let component = format!("POST {name}");
+        let served = |span: &&Span| span.is_part_of(call) && span.name == component;
+        assert_eq!(spans.iter().filter(served).count(), 1, "{component} in {call:#?}");
+        let asked = steps_of(&spans, agent);
+        let step = |which: &str| format!("{name}/{number}/{which}");
+        assert_eq!(asked, [step("interpret"), step("reassess/1")]);
+    }
+    let [one, other] = agents;
+    assert!(
+        one.time.0 < other.time.1 && other.time.0 < one.time.1,
+        "{agents:#?}"
+    );
+    assert_eq!(steps_of(&spans, master), ["understand", "update/0"]);
+    // Agents are no turns.
+    let turns = r#"anyturn_turns_total{assistant="inbox",state="finished"} 1"#;
+    assert!(
+        metrics.contains(turns) && metrics.contains("anyturn_turns_running 0"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains(r#"assistant="email""#), "{metrics}");
+    let body = collector.bodies().concat();
+    for secret in ["zucchini", "quinces", "Wilhelmina"] {
+        let mut windows = body.windows(secret.len());
+        assert!(
+            !windows.any(|window| window == secret.as_bytes()),
+            "{secret} is exported"
+        );
+    }
+}
+
+/// The steps of the calls of models that are a part of a span, each with a request of its own to the provider.
+fn steps_of(spans: &[Span], whole: &Span) -> Vec<String> {
+    let mut calls = named(spans, "chat gpt-6-luna");
+    calls.retain(|call| call.lies_within(whole));
+    calls.sort_by_key(|call| call.time);
+    let step = |call: &&Span| {
+        let sent = |span: &&Span| span.is_part_of(call) && span.name == "POST";
+        assert_eq!(spans.iter().filter(sent).count(), 1, "{call:#?}");
+        call.attribute("anyturn.step").as_str().unwrap().to_owned()
+    };
+    calls.iter().map(step).collect()
 }
 
 #[tokio::test]

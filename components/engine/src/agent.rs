@@ -34,6 +34,8 @@ pub(crate) struct Agent<'a, S, M, T, E> {
     pub catalog: &'a Catalog,
     /// For how long what a tool did can be undone, in milliseconds.
     pub undo: u64,
+    /// What its calls are a part of: the turn, or an agent's part in it.
+    pub span: &'a Span,
 }
 
 impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
@@ -101,7 +103,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Takes one answer in, and tells it on as it comes; breaks it off when the turn is stopped.
     async fn call_model(&self, request: ModelRequest, step: &str) -> Result<ModelCalled, Stop> {
         let mut taken = Taken::default();
-        let span = self.run.span.model(step, request.options.model.as_deref());
+        let span = self.span.model(step, request.options.model.as_deref());
         let outcome = {
             let taking = pin!(self.take_answer(request, step, &mut taken, &span));
             let taking = span.around(taking);

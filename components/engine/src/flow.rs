@@ -27,6 +27,7 @@ use crate::time::Local;
 use anyturn_state::Store;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::pin::pin;
 
 /// How often a reply may ask for more commands.
 const ROUNDS: u32 = 3;
@@ -79,7 +80,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             return Ok(());
         }
         let understand = || self.understand();
-        self.ask(Stage::Understanding, None, UNDERSTAND, &understand)
+        self.ask(&self.agent, Stage::Understanding, None, UNDERSTAND, &understand)
             .await?;
         for round in 0..=ROUNDS {
             let commands: Vec<Command> = run.progress(Progress::commands);
@@ -95,7 +96,9 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             let (asked, _) = run.progress(|progress| progress.spent(&step));
             let more = !waits && round < ROUNDS && asked < run.assistant.limits.steps;
             let update = || self.update(&tasks, more);
-            let called = self.ask(Stage::Updating, None, &step, &update).await?;
+            let called = self
+                .ask(&self.agent, Stage::Updating, None, &step, &update)
+                .await?;
             if waits {
                 return Err(Stop::Waiting);
             }
@@ -167,19 +170,25 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
         let Some((sub, catalog)) = of.filter(|_| !task.command.text.is_empty()) else {
             return Ok(Outcome::Answered);
         };
-        let agent = Agent {
-            catalog,
-            ..self.agent
-        };
-        let tell = |status| agent.run.tell_progress(Stage::Working, Some(&sub.name), status);
-        let done = agent
-            .run
-            .progress(|progress| answer(progress, &task.prefix).is_some());
+        let run = self.agent.run;
+        let tell = |status| run.tell_progress(Stage::Working, Some(&sub.name), status);
+        let done = run.progress(|progress| answer(progress, &task.prefix).is_some());
         if done {
             return Ok(Outcome::Answered);
         }
         tell(StageStatus::Started);
-        let outcome = self.work_on(&agent, sub, tasks, task).await;
+        let own = run.span.agent(&sub.name, &run.caller.session, &task.prefix);
+        let span = own.as_ref().unwrap_or(&run.span);
+        let agent = Agent {
+            catalog,
+            span,
+            ..self.agent
+        };
+        let work = pin!(self.work_on(&agent, sub, tasks, task));
+        let outcome = span.around(work).await;
+        if let Some(own) = &own {
+            own.agent_ended(outcome.as_ref().map(|outcome| matches!(outcome, Outcome::Waits)));
+        }
         tell(match &outcome {
             Ok(Outcome::Answered) => StageStatus::Finished,
             Ok(Outcome::Waits) => StageStatus::Waiting,
@@ -190,7 +199,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
 
     async fn work_on(
         &self,
-        agent: &Agent<'a, S, M, T, E>,
+        agent: &Agent<'_, S, M, T, E>,
         sub: &SubAgent,
         tasks: &[Task<'_>],
         task: &Task<'_>,
@@ -213,7 +222,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             let called = if iteration == 0 {
                 agent.ask(&step, &request).await?
             } else {
-                self.ask(Stage::Reassessing, Some(&sub.name), &step, &request)
+                self.ask(agent, Stage::Reassessing, Some(&sub.name), &step, &request)
                     .await?
             };
             if called.calls.is_empty() {
@@ -236,15 +245,16 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
         Ok(Outcome::Answered)
     }
 
-    /// The step of a model call, told as a stage unless its outcome is recorded.
+    /// The step of a model call of `agent`, told as a stage unless its outcome is recorded.
     async fn ask(
         &self,
+        agent: &Agent<'_, S, M, T, E>,
         stage: Stage,
         of: Option<&str>,
         step: &str,
         request: &dyn Fn() -> ModelRequest,
     ) -> Result<ModelCalled, Stop> {
-        let run = self.agent.run;
+        let run = agent.run;
         let recorded = run.progress(|progress| progress.model(step).is_some());
         let tell = |status| {
             if !recorded {
@@ -252,7 +262,7 @@ impl<'a, S: Store, M: Model, T: Tools, E: Environment> Work<'a, S, M, T, E> {
             }
         };
         tell(StageStatus::Started);
-        let called = self.agent.ask(step, request).await.and_then(|called| {
+        let called = agent.ask(step, request).await.and_then(|called| {
             let refused = called.calls.is_empty() && called.reason == FinishReason::ContentFilter;
             if refused { Err(withheld()) } else { Ok(called) }
         });

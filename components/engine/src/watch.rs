@@ -1,7 +1,8 @@
 //! What is told to whoever watches: spans, named by OpenTelemetry's conventions for generative AI.
 //!
 //! A turn is `invoke_agent`; within it are `chat` for each call of a model, `execute_tool` for each call of a tool,
-//! and `open_gate`. `decide_gate` stands by itself, because a decision comes with another request. Work that began with
+//! and `open_gate`. Where an assistant has several agents, what one of them does for a command is an `invoke_agent` within
+//! the turn's, unless nobody traces the turn: agents are not counted. `decide_gate` stands by itself, because a decision comes with another request. Work that began with
 //! another request than the present one is linked to that one's trace. What people said, what a model answered and
 //! what a tool was given is never told.
 
@@ -10,6 +11,7 @@ use crate::conversation::{Progress, TakenUp};
 use crate::gate::GateKind;
 use crate::journal::{CallOutcome, Failure, FailureKind, GateOpened, ModelCalled, Ruling, ToolIntended};
 use crate::port::{Environment, FinishReason};
+use crate::run::Stop;
 use crate::turn::{Turn, TurnError, TurnState};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -119,6 +121,36 @@ impl Span {
             span: self.0.as_deref().filter(|watched| watched.traced()),
             work,
         }
+    }
+
+    /// An agent of several begins to carry a command out, or goes on with it; nothing if nobody traces that. `step` is
+    /// what stands before its steps.
+    pub(crate) fn agent(&self, name: &str, session: &str, step: &str) -> Option<Span> {
+        let watched = self.0.as_ref().filter(|watched| watched.traced())?;
+        Some(watched.begin(
+            &format!("invoke_agent {name}"),
+            &[
+                ("gen_ai.operation.name", Value::Text("invoke_agent")),
+                ("gen_ai.agent.name", Value::Text(name)),
+                ("gen_ai.conversation.id", Value::Text(session)),
+                ("anyturn.step", Value::Text(step.trim_end_matches('/'))),
+            ],
+        ))
+    }
+
+    /// What came of an agent's work: an answer unless it `waits` for a decision.
+    pub(crate) fn agent_ended(&self, waits: Result<bool, &Stop>) {
+        let state = match waits {
+            Ok(false) => "finished",
+            Ok(true) | Err(Stop::Waiting) => "waiting",
+            Err(Stop::Failed { error, text: _ }) => {
+                self.fail(failure_kind(error.kind));
+                "failed"
+            }
+            Err(Stop::Stopped { .. }) => "stopped",
+            Err(Stop::Lost(_)) => "lost",
+        };
+        self.set(&[("anyturn.agent.state", Value::Text(state))]);
     }
 
     /// A call of a model begins.

@@ -172,6 +172,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Engine<S, M, T, E> {
             tools: &self.tools,
             catalog: &catalog,
             undo: self.settings.undo,
+            span: &run.span,
         };
         match &assistant.kind {
             Kind::Agent => agent.answer().await,

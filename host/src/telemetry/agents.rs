@@ -214,7 +214,7 @@ impl Agents {
 
     /// A span begins.
     pub(super) fn begun(&self, span: &GuestSpan) {
-        if span.text("gen_ai.operation.name") == "invoke_agent" {
+        if is_turn(span) {
             self.running.inc();
             let session = self.hasher.hash_one(span.text("gen_ai.conversation.id"));
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,7 +230,9 @@ impl Agents {
     /// A span has ended.
     pub(super) fn ended(&self, span: &GuestSpan) {
         match span.text("gen_ai.operation.name") {
-            "invoke_agent" => self.turn(span),
+            // An agent of several works within a turn, and is none.
+            "invoke_agent" if is_turn(span) => self.turn(span),
+            "invoke_agent" => {}
             "chat" => self.model(span),
             "execute_tool" => self.tool(span),
             _ => self.gate(span),
@@ -326,6 +328,11 @@ impl Agents {
         forget(&mut seen);
         self.sessions.set(i64::try_from(seen.len()).unwrap_or(i64::MAX));
     }
+}
+
+/// Whether a span is the work on a turn.
+fn is_turn(span: &GuestSpan) -> bool {
+    span.text("gen_ai.operation.name") == "invoke_agent" && !span.text("anyturn.turn.id").is_empty()
 }
 
 /// Drops sessions that are not active any more.

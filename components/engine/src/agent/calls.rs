@@ -151,7 +151,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             }
         };
         let step = key.split_once('/').map_or("", |(_, step)| step);
-        let span = self.run.span.tool(step, intended);
+        let span = self.span.tool(step, intended);
         let making = pin!(self.make(intended, key.clone(), earlier));
         let outcome = match select(span.around(making), pin!(patience)).await {
             Either::Left((outcome, _)) => outcome?,

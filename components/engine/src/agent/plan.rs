@@ -51,7 +51,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
                 Some(_) if self.run.detached() => Plan::Refuse(UNASKABLE.to_owned()),
                 Some(_) if call.arguments.len() > LARGEST => Plan::Refuse(TOO_LARGE.to_owned()),
                 Some(gate) => {
-                    self.run.open_gate(gate)?;
+                    self.run.open_gate(gate, self.span)?;
                     Plan::Wait
                 }
                 None if waits => Plan::Wait,

@@ -131,7 +131,7 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             match opening.open() {
                 Some(_) if !askable => Plan::Refuse(UNASKED.to_owned()),
                 Some(gate) => {
-                    self.run.open_gate(gate)?;
+                    self.run.open_gate(gate, self.span)?;
                     Plan::Wait
                 }
                 None if waits => Plan::Wait,

@@ -11,7 +11,7 @@ use crate::journal::writer::{LARGEST_ENTRY, WriteError};
 use crate::journal::{Failure, FailureKind, GateOpened, Record, Ruling};
 use crate::port::{Effect, Environment};
 use crate::turn::TurnError;
-use crate::watch;
+use crate::watch::{self, Span};
 use anyturn_state::Store;
 
 /// How many turns may wait for decisions in one conversation.
@@ -95,10 +95,10 @@ impl<S: Store, E: Environment> Run<'_, S, E> {
         }
     }
 
-    /// Records a gate, and tells of it when that is durable.
-    pub(crate) fn open_gate(&self, opened: GateOpened) -> Result<(), Stop> {
+    /// Records a gate of work that `span` stands for, and tells of it when that is durable.
+    pub(crate) fn open_gate(&self, opened: GateOpened, span: &Span) -> Result<(), Stop> {
         let gate = opened.gate.clone();
-        self.span.gate_opened(&opened);
+        span.gate_opened(&opened);
         self.record(Record::GateOpened(Box::new(opened)))?;
         if let Some(gate) =
             self.progress(|progress| progress.gate(&gate).map(|gated| gated.report(&self.turn)))

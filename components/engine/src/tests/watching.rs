@@ -1,6 +1,8 @@
 //! What is told to whoever watches.
 
 use super::world::*;
+use crate::port::EffectClass;
+use crate::turn::TurnState;
 use crate::watch::{Attribute, Span, Traceparent, Value, Watched};
 use futures::future::join;
 use std::cell::RefCell;
@@ -148,6 +150,65 @@ fn a_turn_its_model_calls_and_its_tool_calls_are_told_and_nothing_of_what_was_sa
     let all = watching.0.borrow();
     assert!(all.iter().skip(1).all(|seen| seen.parent == Some(0)), "{all:#?}");
     assert!(!format!("{all:?}").contains("secret"));
+}
+
+#[test]
+fn what_each_agent_of_several_does_is_a_part_of_the_turn_and_has_its_own_calls() {
+    let world = super::flow::lasting();
+    world.tools.add("erase", EffectClass::Idempotent, true);
+    let said = say("email read:1|found it ;calendar erase:2|gone");
+    let turn = world.turn(said).unwrap();
+    assert_eq!(turn.state, TurnState::Waiting);
+    let watching = &world.watching;
+    assert_eq!(watching.named("invoke_agent tasks").len(), 1);
+    for (name, step, state) in [
+        ("email", "email/0", "finished"),
+        ("calendar", "calendar/1", "waiting"),
+    ] {
+        let [agent] = &watching.named(&format!("invoke_agent {name}"))[..] else {
+            panic!("one stretch of work of {name}")
+        };
+        assert_eq!((agent.parent, &agent.failed), (Some(0), &None));
+        for (attribute, value) in [
+            ("gen_ai.operation.name", "invoke_agent"),
+            ("gen_ai.agent.name", name),
+            ("gen_ai.conversation.id", turn.session.as_str()),
+            ("anyturn.step", step),
+            ("anyturn.agent.state", state),
+        ] {
+            assert_eq!(agent.attributes[attribute], value, "{attribute}");
+        }
+        // A turn is counted by its id, and an agent's work is none.
+        assert!(!agent.attributes.contains_key("anyturn.turn.id"));
+    }
+    let all = watching.0.borrow();
+    let of = |seen: &Seen| seen.parent.map_or("", |parent| all[parent].name.as_str());
+    for seen in all
+        .iter()
+        .filter(|seen| seen.name.starts_with("chat") || seen.name.contains("tool"))
+    {
+        let expected = match seen.attributes["anyturn.step"].split('/').next() {
+            Some("email") => "invoke_agent email",
+            Some("calendar") => "invoke_agent calendar",
+            _ => "invoke_agent tasks",
+        };
+        assert_eq!(of(seen), expected, "{seen:?}");
+    }
+    let gate = all.iter().find(|seen| seen.name == "open_gate").unwrap();
+    assert_eq!(of(gate), "invoke_agent calendar");
+    let named = |name: &str| all.iter().any(|seen| seen.name == name);
+    assert!(named("chat") && named("execute_tool read"));
+}
+
+#[test]
+fn an_agent_that_fails_says_how() {
+    let world = super::flow::lasting();
+    let turn = world.turn(say("email fail"));
+    let [agent] = &world.watching.named("invoke_agent email")[..] else {
+        panic!("one agent: {turn:?}")
+    };
+    assert_eq!(agent.attributes["anyturn.agent.state"], "failed", "{turn:?}");
+    assert!(agent.failed.is_some());
 }
 
 #[test]
