@@ -71,6 +71,10 @@ impl bindings::exports::fermyon::spin::inbound_redis::Guest for Guest {
     ) -> Result<(), bindings::exports::fermyon::spin::inbound_redis::Error> {
         use bindings::exports::fermyon::spin::inbound_redis::Error;
         use bindings::fermyon::spin2_0_0::key_value::Store;
+        if let Some(address) = message.strip_prefix(b"get ") {
+            http::fetch(&String::from_utf8_lossy(address));
+            return Ok(());
+        }
         let store = Store::open("default").map_err(|_| Error::Error)?;
         let mut messages = store
             .get("messages")

@@ -1,9 +1,12 @@
 //! What calls components: middleware before them, Redis channels, and routes that need none.
 
 use crate::{application, told, with_redis};
+use anyturn_tests::fake_collector::FakeCollector;
 use anyturn_tests::host::Host;
 use anyturn_tests::process::PATIENCE;
 use anyturn_tests::redis_server::RedisServer;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -138,4 +141,49 @@ async fn a_server_that_is_not_there_yet_keeps_nothing_else_from_being_served() {
         assert!(Instant::now() < deadline, "{}", host.log());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_message_is_one_trace_with_what_its_component_asks_of_another() {
+    let collector = FakeCollector::start().await;
+    let redis = RedisServer::start().await;
+    let host = application()
+        .args(["--variable", &format!("redis={}", redis.url())])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+        .start()
+        .await;
+    for (component, channel) in [("new", "new-blue"), ("old", "old")] {
+        publish(&redis, channel, "get http://other.spin.internal/variables?shade").await;
+        let name = format!("process {channel}");
+        let message = collector.span("the message", |span| span.name == name).await;
+        assert_eq!(
+            (message.kind, message.parent.as_str(), message.failed),
+            (SpanKind::Consumer, "", false)
+        );
+        let expected = json!({
+            "anyturn.component": component, "messaging.system": "redis", "messaging.operation.name": "process",
+            "messaging.operation.type": "process", "messaging.destination.name": channel,
+        });
+        assert_eq!(json!(message.attributes), expected);
+        let called = collector.span("the call", |span| span.is_part_of(&message)).await;
+        assert_eq!(
+            (called.name.as_str(), called.kind),
+            ("GET other", SpanKind::Server)
+        );
+        assert_eq!(called.attribute("url.path"), "/variables");
+    }
+    publish(&redis, "new-blue", "fail").await;
+    let failed = collector
+        .span("the failure", |span| {
+            span.name == "process new-blue" && span.failed
+        })
+        .await;
+    assert_eq!(failed.attribute("error.type"), "error");
+    drop(host);
+    let body = collector.bodies().concat();
+    assert!(
+        !body.windows(5).any(|window| window == b"shade"),
+        "a message is exported"
+    );
 }

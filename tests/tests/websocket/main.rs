@@ -5,6 +5,7 @@ mod endings;
 mod hostile;
 mod page;
 mod slow;
+mod traces;
 
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::host::{Host, HostBuilder};
