@@ -61,7 +61,7 @@ async fn started(collector: &FakeCollector, redis: &RedisServer, provider: &Fake
 #[tokio::test]
 async fn a_turn_is_one_trace_through_engine_store_model_and_tools() {
     let collector = FakeCollector::start().await;
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start_without_log().await;
     let provider = FakeProvider::start().await.unwrap();
     provider.script([
         Answer::tool_call("add_task", r#"{"title":"buy zucchini"}"#)
@@ -190,9 +190,9 @@ fn the_tools_are_called_within(agent: &Span, spans: &[Span]) {
                 "gen_ai.tool.type": "function", "anyturn.tool.server": "tasks",
             }),
         );
-        // Side by side, and each has the work that was done for it.
-        // On a busy machine the store may not answer in time, and then the tool is asked again.
-        let served = |span: &&Span| span.is_part_of(call) && span.kind == SpanKind::Server && !span.failed;
+        // Side by side, and each has the work that was done for it, once: a tool is asked again only if its store fails.
+        // Nothing here waits for a disk, which on a busy machine may take longer than an operation has.
+        let served = |span: &&Span| span.is_part_of(call) && span.kind == SpanKind::Server;
         let within: Vec<_> = spans.iter().filter(served).collect();
         let [served] = within[..] else {
             panic!("one call of the component: {within:#?}")
@@ -404,7 +404,7 @@ async fn a_turn_whose_instance_was_killed_goes_on_in_a_trace_that_is_linked_to_i
 #[tokio::test]
 async fn a_decision_is_linked_to_the_trace_of_the_turn_that_waited_for_it() {
     let collector = FakeCollector::start().await;
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start_without_log().await;
     let provider = FakeProvider::start().await.unwrap();
     provider.script([
         Answer::tool_call("delete_task", r#"{"task":"water the plants"}"#),
