@@ -50,6 +50,40 @@ fn scraped(metrics: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The labels that an expression chooses or groups by, except those that a scrape or a histogram adds.
+fn labels(expression: &str) -> BTreeSet<String> {
+    let grouped = expression
+        .split("by (")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let chosen = expression
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
+    grouped
+        .chain(chosen)
+        .flat_map(|list| list.split(','))
+        .filter_map(|label| label.trim().split(['=', '!']).next())
+        .filter(|label| !["instance", "le"].contains(label))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What the dashboard and the alerts ask for.
+fn asked() -> Vec<String> {
+    let folder = repository().join("deploy/grafana");
+    let dashboard = std::fs::read_to_string(folder.join("anyturn.json")).unwrap();
+    let expressions = expressions(&serde_json::from_str(&dashboard).unwrap());
+    assert!(expressions.len() > 30, "the dashboard has panels");
+    let alerts = std::fs::read_to_string(folder.join("alerts.yml")).unwrap();
+    let rules = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let rules: Vec<_> = rules.map(str::to_owned).collect();
+    assert!(rules.len() >= 10, "there are alerts");
+    [expressions, rules].concat()
+}
+
 fn expressions(dashboard: &Value) -> Vec<String> {
     let panels = dashboard["panels"].as_array().unwrap();
     panels
@@ -64,28 +98,39 @@ fn expressions(dashboard: &Value) -> Vec<String> {
 async fn every_metric_that_the_dashboard_and_the_alerts_ask_for_exists() {
     let (host, _provider) = used().await;
     let there = scraped(&metrics(&host).await);
-    let folder = repository().join("deploy/grafana");
-    let dashboard = std::fs::read_to_string(folder.join("anyturn.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
-    let expressions = expressions(&dashboard);
-    assert!(expressions.len() > 30, "the dashboard has panels");
-    let alerts = std::fs::read_to_string(folder.join("alerts.yml")).unwrap();
-    let rules: Vec<_> = alerts
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("expr: "))
-        .collect();
-    assert!(rules.len() >= 10, "there are alerts");
-    let asked: BTreeSet<_> = expressions
-        .iter()
-        .map(String::as_str)
-        .chain(rules)
-        .flat_map(named)
-        .collect();
+    let asked: BTreeSet<_> = asked().iter().flat_map(|expression| named(expression)).collect();
     let missing: Vec<_> = asked.difference(&there).collect();
     assert!(
         missing.is_empty(),
         "{missing:?} are not in a scrape that has {there:#?}"
     );
+}
+
+#[tokio::test]
+async fn every_label_that_they_choose_or_group_by_exists() {
+    let (host, _provider) = used().await;
+    let metrics = metrics(&host).await;
+    let mut looked_at = 0;
+    for expression in asked() {
+        for label in labels(&expression) {
+            for name in named(&expression) {
+                let mut samples = metrics
+                    .lines()
+                    .filter(|line| line.starts_with(&format!("{name}{{")));
+                let has = |line: &str| {
+                    [format!("{{{label}=\""), format!(",{label}=\"")]
+                        .iter()
+                        .any(|of| line.contains(of))
+                };
+                assert!(
+                    samples.any(has),
+                    "{name} has no {label}, as {expression} wants it:\n{metrics}"
+                );
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 30, "the expressions have labels");
 }
 
 #[tokio::test]
