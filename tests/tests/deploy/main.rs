@@ -4,6 +4,7 @@
 //!
 //! Whether they are what each platform takes is checked by the platforms' own schemas: `cargo xtask deploy-check`.
 
+mod context;
 mod documents;
 mod fermyon;
 mod homes;
