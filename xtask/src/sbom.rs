@@ -23,11 +23,14 @@ use crates::{Crates, Tree};
 /// Where the image has its own bill.
 pub const IN_IMAGE: &str = "usr/share/sbom/anyturn.cdx.json";
 
+/// Where `cargo xtask sbom` writes.
+pub const FOLDER: &str = "target/sbom";
+
 /// `cargo xtask sbom`.
 pub fn sbom(arguments: &[String]) -> Result<()> {
     no_arguments("sbom", arguments)?;
     image::image(&[])?;
-    let folder = root().join("target/sbom");
+    let folder = root().join(FOLDER);
     fs::create_dir_all(&folder)?;
     let crates = Crates::read()?;
     for module in manifest::read()?.modules() {
