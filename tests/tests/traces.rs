@@ -2,6 +2,7 @@
 
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
 use anyturn_tests::effect_server::Class;
+use anyturn_tests::fake_collector::metrics::Reading;
 use anyturn_tests::fake_collector::{FakeCollector, Span};
 use anyturn_tests::fake_provider::{Answer, Completion, FakeProvider};
 use anyturn_tests::host::{Host, HostBuilder};
@@ -106,6 +107,7 @@ async fn a_turn_is_one_trace_through_engine_store_model_and_tools() {
     the_model_is_asked_within(agent, &spans, &provider, &turn);
     the_tools_are_called_within(agent, &spans);
     the_store_is_asked_within_those(&request, agent, &spans);
+    the_same_is_counted(&collector, &request);
 
     for span in &spans {
         let parents = spans.iter().filter(|other| span.is_part_of(other)).count();
@@ -342,6 +344,45 @@ fn steps_of(spans: &[Span], whole: &Span) -> Vec<String> {
         call.attribute("anyturn.step").as_str().unwrap().to_owned()
     };
     calls.iter().map(step).collect()
+}
+
+/// The metrics that go to the same collector say what the trace says, by the same resource.
+fn the_same_is_counted(collector: &FakeCollector, request: &Span) {
+    let exports = collector.metrics();
+    let last = exports.last().expect("the last metrics are exported");
+    let of = |name: &str, labels: &[(&str, &str)]| {
+        let series = last.iter().find(|series| series.is(name, labels));
+        let series = series.unwrap_or_else(|| panic!("{name} {labels:?} is in {last:#?}"));
+        assert_eq!(series.resource, request.resource);
+        series.reading.clone()
+    };
+    let model = ("model", "gpt-6-luna");
+    for (name, labels, count) in [
+        ("turns", &[("assistant", "tasks"), ("state", "finished")][..], 1),
+        ("model_calls", &[model, ("outcome", "ok")], 2),
+        ("model_tokens", &[model, ("type", "input")], 90),
+        ("model_tokens", &[model, ("type", "cached")], 18),
+        ("model_tokens", &[model, ("type", "output")], 16),
+        ("tool_calls", &[("tool", "add_task"), ("outcome", "ok")], 2),
+        ("http_requests", &[("component", "chat"), ("status", "200")], 1),
+    ] {
+        assert_eq!(
+            of(&format!("anyturn_{name}_total"), labels),
+            Reading::Count(json!(count)),
+            "{name} {labels:?}"
+        );
+    }
+    assert_eq!(of("anyturn_turns_running", &[]), Reading::Gauge(json!(0)));
+    for (name, labels, count) in [
+        ("turn", ("assistant", "tasks"), 1),
+        ("model_call", model, 2),
+        ("tool_call", ("tool", "add_task"), 2),
+    ] {
+        match of(&format!("anyturn_{name}_duration_seconds"), &[labels]) {
+            Reading::Histogram { counts, .. } => assert_eq!(counts.iter().sum::<u64>(), count, "{name}"),
+            other => panic!("{name} is no histogram: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
