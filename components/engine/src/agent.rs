@@ -20,6 +20,7 @@ use crate::watch::Span;
 use anyturn_state::Store;
 use futures::future::{Either, select};
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::pin::pin;
 
 /// Added to the prompt of an assistant with tools.
@@ -103,9 +104,10 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
     /// Takes one answer in, and tells it on as it comes; breaks it off when the turn is stopped.
     async fn call_model(&self, request: ModelRequest, step: &str) -> Result<ModelCalled, Stop> {
         let mut taken = Taken::default();
+        let first = Cell::new(None);
         let span = self.span.model(step, request.options.model.as_deref());
         let outcome = {
-            let taking = pin!(self.take_answer(request, step, &mut taken, &span));
+            let taking = pin!(self.take_answer(request, step, &mut taken, &first));
             let taking = span.around(taking);
             match select(taking, pin!(self.run.stopped())).await {
                 Either::Left((outcome, _)) => Some(outcome),
@@ -114,8 +116,8 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
             }
         };
         match &outcome {
-            Some(outcome) => span.model_ended(outcome),
-            None => span.stopped(),
+            Some(outcome) => span.model_ended(outcome, first.get()),
+            None => span.stopped(first.get()),
         }
         match outcome {
             Some(Ok(called)) => Ok(called),
@@ -134,15 +136,14 @@ impl<S: Store, M: Model, T: Tools, E: Environment> Agent<'_, S, M, T, E> {
         request: ModelRequest,
         step: &str,
         taken: &mut Taken,
-        span: &Span,
+        first: &Cell<Option<u64>>,
     ) -> Result<ModelCalled, Failure> {
         let began = self.environment.now();
         let mut answer = self.model.complete(request).await?;
-        let mut first = true;
         loop {
             let event = answer.next().await;
-            if std::mem::take(&mut first) {
-                span.first_piece(self.environment.now().saturating_sub(began));
+            if first.get().is_none() {
+                first.set(Some(self.environment.now().saturating_sub(began)));
             }
             match event {
                 Some(ModelEvent::Text(more)) => {

@@ -104,7 +104,7 @@ impl Span {
     }
 
     fn set(&self, attributes: &[Attribute<'_>]) {
-        if let Some(watched) = &self.0 {
+        if let (Some(watched), false) = (&self.0, attributes.is_empty()) {
             watched.set(attributes);
         }
     }
@@ -166,40 +166,44 @@ impl Span {
         self.begin(&format!("chat {model}"), &attributes)
     }
 
-    /// The first piece of the model's answer is there, so many milliseconds after the call.
-    pub(crate) fn first_piece(&self, milliseconds: u64) {
-        let seconds = std::time::Duration::from_millis(milliseconds).as_secs_f64();
-        self.set(&[("gen_ai.response.time_to_first_chunk", Value::Number(seconds))]);
-    }
-
-    /// The model has answered, or has not.
-    pub(crate) fn model_ended(&self, outcome: &Result<ModelCalled, Failure>) {
+    /// The model has answered, or has not; the first piece of its answer was there so many milliseconds after the
+    /// call, if any was.
+    pub(crate) fn model_ended(&self, outcome: &Result<ModelCalled, Failure>, first: Option<u64>) {
+        let mut attributes = Vec::with_capacity(6);
+        attributes.extend(first.map(first_piece));
         match outcome {
-            Ok(called) => self.set(&[
-                ("gen_ai.response.model", Value::Text(&called.model)),
-                (
-                    "gen_ai.response.finish_reasons",
-                    Value::Text(reason(called.reason)),
-                ),
-                (
-                    "gen_ai.usage.input_tokens",
-                    Value::Whole(called.usage.input_tokens.into()),
-                ),
-                (
-                    "gen_ai.usage.cache_read.input_tokens",
-                    Value::Whole(called.usage.cached_tokens.into()),
-                ),
-                (
-                    "gen_ai.usage.output_tokens",
-                    Value::Whole(called.usage.output_tokens.into()),
-                ),
-            ]),
-            Err(failure) => self.fail(failure_kind(failure.kind)),
+            Ok(called) => {
+                attributes.extend([
+                    ("gen_ai.response.model", Value::Text(&called.model)),
+                    (
+                        "gen_ai.response.finish_reasons",
+                        Value::Text(reason(called.reason)),
+                    ),
+                    (
+                        "gen_ai.usage.input_tokens",
+                        Value::Whole(called.usage.input_tokens.into()),
+                    ),
+                    (
+                        "gen_ai.usage.cache_read.input_tokens",
+                        Value::Whole(called.usage.cached_tokens.into()),
+                    ),
+                    (
+                        "gen_ai.usage.output_tokens",
+                        Value::Whole(called.usage.output_tokens.into()),
+                    ),
+                ]);
+                self.set(&attributes);
+            }
+            Err(failure) => {
+                self.set(&attributes);
+                self.fail(failure_kind(failure.kind));
+            }
         }
     }
 
     /// The turn was stopped before the model had answered.
-    pub(crate) fn stopped(&self) {
+    pub(crate) fn stopped(&self, first: Option<u64>) {
+        self.set(&first.map(first_piece).into_iter().collect::<Vec<_>>());
         self.fail("stopped");
     }
 
@@ -339,6 +343,11 @@ pub(crate) fn gate_decided(
         ],
     );
     link(&span, environment, turn);
+}
+
+fn first_piece<'a>(milliseconds: u64) -> Attribute<'a> {
+    let seconds = std::time::Duration::from_millis(milliseconds).as_secs_f64();
+    ("gen_ai.response.time_to_first_chunk", Value::Number(seconds))
 }
 
 fn gate_kind(kind: GateKind) -> &'static str {

@@ -113,6 +113,8 @@ pub(crate) struct Writer<'a, S, E> {
     /// The journal's length. Locked while a write is under way, so that there is one at a time.
     length: Mutex<u64>,
     lost: Cell<bool>,
+    /// Whether the last write has begun: from then on there is nothing to be kept.
+    closing: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -146,6 +148,7 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
             pending: RefCell::default(),
             length: Mutex::new(length),
             lost: Cell::new(false),
+            closing: Cell::new(false),
         }
     }
 
@@ -233,6 +236,7 @@ impl<'a, S: Store, E: Environment> Writer<'a, S, E> {
         last: impl FnOnce(u64) -> Vec<Write>,
     ) -> Result<(), WriteError> {
         let length = self.length.lock().await;
+        self.closing.set(true);
         // Not before this is the only write under way: a renewal would write the end without what belongs to it.
         self.record(end)?;
         if let Some(event) = event {

@@ -21,12 +21,15 @@ pub(super) struct ScriptedModel {
     pub broken_off: Rc<Cell<u32>>,
     /// Whether replies end with notes.
     pub notes: Rc<Cell<bool>>,
+    /// Whether answers are all there at once.
+    pub at_once: Rc<Cell<bool>>,
 }
 
 pub(super) struct ScriptedAnswer {
     events: VecDeque<ModelEvent>,
     wait: u64,
     beat: u64,
+    at_once: bool,
     clock: ManualClock,
     broken_off: Rc<Cell<u32>>,
 }
@@ -62,6 +65,7 @@ impl Model for ScriptedModel {
             events: VecDeque::new(),
             wait: 0,
             beat: 0,
+            at_once: self.at_once.get(),
             broken_off: self.broken_off.clone(),
             clock: self.clock.borrow().clone().unwrap(),
         };
@@ -157,7 +161,9 @@ impl Answer for ScriptedAnswer {
         if wait > 0 {
             self.clock.sleep(wait).await;
         }
-        yield_once().await;
+        if !self.at_once {
+            yield_once().await;
+        }
         self.events.pop_front()
     }
 }

@@ -40,6 +40,23 @@ fn a_turn_without_tools_takes_two_round_trips_and_with_one_tool_four() {
 }
 
 #[test]
+fn a_turn_whose_model_answers_at_once_sets_no_timer() {
+    let world = World::new();
+    let say = |text: &str| TurnRequest {
+        assistant: Some("chat".into()),
+        ..say(text)
+    };
+    world.model.at_once.set(true);
+    for message in ["hello", "hello again"] {
+        assert_eq!(world.turn(say(message)).unwrap().message.content, message);
+        assert_eq!(world.timers.get(), 0, "{message}");
+    }
+    // One that waits has to be kept.
+    assert_eq!(world.turn(say("wait:1 hello")).unwrap().message.content, "hello");
+    assert!(world.timers.get() > 0);
+}
+
+#[test]
 fn the_thousandth_turn_costs_what_the_tenth_does() {
     let world = World::new();
     let mut costs = Vec::new();

@@ -39,6 +39,8 @@ pub(super) struct World {
     /// How long instances have their turns, in milliseconds.
     pub lease: Rc<Cell<u64>>,
     pub watching: Watching,
+    /// How often somebody has set a timer.
+    pub timers: Rc<Cell<u32>>,
     /// Where the requests stand in a trace that instances serve from now on.
     pub trace: Rc<RefCell<Option<Traceparent>>>,
     pub assistants: Rc<RefCell<BTreeMap<String, Assistant>>>,
@@ -87,6 +89,7 @@ impl World {
             skew: self.skew.clone(),
             random: self.random.clone(),
             watching: self.watching.clone(),
+            timers: self.timers.clone(),
             trace: self.trace.borrow().clone(),
         };
         let settings = Settings {
@@ -346,6 +349,7 @@ pub(super) struct TestEnvironment {
     skew: Rc<Cell<i64>>,
     random: Rc<Cell<u128>>,
     watching: Watching,
+    timers: Rc<Cell<u32>>,
     trace: Option<Traceparent>,
 }
 
@@ -371,6 +375,7 @@ impl Environment for TestEnvironment {
     }
 
     async fn sleep(&self, milliseconds: u64) {
+        self.timers.set(self.timers.get() + 1);
         self.clock.sleep(milliseconds).await;
     }
 

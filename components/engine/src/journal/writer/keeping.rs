@@ -1,7 +1,7 @@
 //! What a turn's instance does as time passes, beside the work: it renews the lease, writes the events that are
 //! waiting, and listens whether it is told to stop.
 //!
-//! A quick turn pays nothing for it but one timer.
+//! A turn that is at its end before it has waited for anything pays nothing for it; another quick one, one timer.
 
 use super::{BACKOFF, WriteError, Writer};
 use crate::port::Environment;
@@ -24,6 +24,10 @@ const LISTEN_AGAIN: u64 = 500;
 impl<S: Store, E: Environment> Writer<'_, S, E> {
     /// Keeps the turn for as long as it is polled; ends only when the turn is lost.
     pub(crate) async fn keep(&self) -> WriteError {
+        // The last write takes everything along, and nobody else writes until it has ended.
+        if self.closing.get() {
+            return std::future::pending().await;
+        }
         self.environment.sleep(EVENTS_WAIT).await;
         match select(pin!(self.write_in_time()), pin!(self.listen())).await {
             Either::Left((lost, _)) => lost,
