@@ -60,6 +60,76 @@ async fn a_body_over_a_megabyte_is_refused_without_reading_on() {
     );
 }
 
+/// Reads one answer of a connection that stays open.
+async fn next_answer(stream: &mut TcpStream) -> (String, String) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap_or_else(|| panic!("{head}"));
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_body_is_the_same_in_one_piece_or_in_many_and_its_connection_goes_on() {
+    let host = Host::start().await;
+    let head =
+        "POST /v1/assistants/chat/turns HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    // What matters stands at the very end.
+    let body = format!("{{{}\"message\":\"hello\"}}", " ".repeat(50_000));
+    let announced = format!("{head}content-length: {}\r\n\r\n", body.len());
+    let (first, second) = body.split_at(20_000);
+    let chunked = |piece: &str| format!("{:x}\r\n{piece}\r\n", piece.len());
+    let mut stream = TcpStream::connect(("127.0.0.1", host.port())).await.unwrap();
+    for pieces in [
+        vec![format!("{announced}{body}")],
+        vec![announced.clone(), body.clone()],
+        vec![announced.clone(), first.to_owned(), second.to_owned()],
+        vec![
+            format!("{head}transfer-encoding: chunked\r\n\r\n"),
+            chunked(first),
+            chunked(second),
+            "0\r\n\r\n".to_owned(),
+        ],
+    ] {
+        for piece in &pieces {
+            stream.write_all(piece.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            // Another request of the same host is answered between two pieces, so that it has them one by one.
+            assert_eq!(
+                host.get("/v1/assistants").send().await.unwrap().status(),
+                StatusCode::OK
+            );
+        }
+        let (head, answer) = next_answer(&mut stream).await;
+        assert!(head.starts_with("http/1.1 200"), "{head}{answer}");
+    }
+    // One that says nothing, and one that breaks off.
+    stream
+        .write_all(format!("{head}content-length: 0\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let (head_of_none, answer) = next_answer(&mut stream).await;
+    assert!(head_of_none.starts_with("http/1.1 400"), "{head_of_none}{answer}");
+    stream
+        .write_all(format!("{announced}{first}").as_bytes())
+        .await
+        .unwrap();
+    stream.shutdown().await.unwrap();
+    let mut rest = String::new();
+    let _ = stream.read_to_string(&mut rest).await;
+    assert!(!rest.contains(" 201 ") && !rest.contains(" 200 "), "{rest}");
+    let sessions = host.get("/v1/sessions").send().await.unwrap();
+    let sessions: serde_json::Value = sessions.json().await.unwrap();
+    assert_eq!(sessions["data"].as_array().map(Vec::len), Some(4), "{sessions}");
+}
+
 #[tokio::test]
 async fn a_broken_assistant_is_told_at_the_start_with_file_key_and_line() {
     let application = Application::copy().assistant(

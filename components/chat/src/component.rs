@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "the export that the macro generates")]
 
 mod files;
+mod incoming;
 mod model;
 mod variables;
 mod watch;
@@ -20,8 +21,8 @@ spin_sdk::wasip3::http::service::export!(Component with_types_in spin_sdk::wasip
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let request = wire::incoming(request);
-        Ok(wire::outgoing(
-            crate::handle::handle(&world::World::of(&request), request).await,
-        ))
+        let world = world::World::of(&request);
+        let answering = crate::handle::handle(&world, request);
+        Ok(wire::outgoing(world.clock().around(answering).await))
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod app;
 pub mod assistants;
+pub mod clock;
 #[cfg(target_arch = "wasm32")]
 mod component;
 pub mod docs;

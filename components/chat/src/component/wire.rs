@@ -10,14 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use http_body::Body as _;
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
-use spin_sdk::wasip3::http_compat::{IncomingRequestBody, IncomingResponseBody};
+use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
+use super::incoming::RequestBody;
 use crate::http::{Body, Response};
 use crate::platform::SendError;
-
-/// A request's body, which may not be there.
-pub type RequestBody = http_body_util::Either<IncomingRequestBody, http_body_util::Empty<Bytes>>;
 
 /// A request as it came. The host has checked it; what cannot be represented is left out.
 pub fn incoming(request: types::Request) -> http::Request<RequestBody> {
@@ -34,11 +32,7 @@ pub fn incoming(request: types::Request) -> http::Request<RequestBody> {
     {
         headers.insert(header::HOST, host);
     }
-    let body = match IncomingRequestBody::new(request) {
-        Ok(body) => RequestBody::Left(body),
-        Err(_) => RequestBody::Right(http_body_util::Empty::new()),
-    };
-    let mut request = http::Request::new(body);
+    let mut request = http::Request::new(RequestBody::new(request, &headers));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;

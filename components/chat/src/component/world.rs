@@ -12,6 +12,7 @@ use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 use spin_sdk::wasip3::random::random;
 
 use super::{files, model, variables, watch, wire};
+use crate::clock::Clock;
 use crate::platform::{ModelDescription, Platform, SendError};
 use crate::timezone;
 
@@ -19,6 +20,7 @@ use crate::timezone;
 #[derive(Clone, Debug)]
 pub struct World {
     trace: Option<Rc<Traceparent>>,
+    clock: Clock,
 }
 
 impl World {
@@ -28,7 +30,13 @@ impl World {
         let trace = header.and_then(|header| Traceparent::parse(header.to_str().ok()?));
         Self {
             trace: trace.map(Rc::new),
+            clock: Clock::default(),
         }
+    }
+
+    /// The clock of this request; all work on it goes on around that.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 
@@ -59,11 +67,15 @@ impl Platform for World {
     }
 
     fn read_file(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
-        files::read(path)
+        let contents = files::read(path);
+        self.clock.pass();
+        contents
     }
 
     fn list_files(&self, folder: &str) -> std::io::Result<Vec<String>> {
-        files::list(folder)
+        let names = files::list(folder);
+        self.clock.pass();
+        names
     }
 
     async fn send(
@@ -74,14 +86,17 @@ impl Platform for World {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        spin_sdk::wasip3::spawn(task);
+        let clock = self.clock.clone();
+        spin_sdk::wasip3::spawn(async move { clock.around(task).await });
     }
 }
 
 impl Environment for World {
     fn now(&self) -> u64 {
-        let now = system_clock::now();
-        u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds) / 1_000_000
+        self.clock.now(|| {
+            let now = system_clock::now();
+            u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds) / 1_000_000
+        })
     }
 
     fn random(&self) -> u128 {
