@@ -255,13 +255,15 @@ async fn until_stopped(
     drain: drain::Drain,
     arguments: &Arguments,
 ) -> Result<()> {
+    // Whoever sees that the host is ready may stop it at once.
+    let stopped = drain::signal();
     let serving = tokio::spawn(server::serve(
         listener,
         Arc::clone(&runtime),
         settings,
         drain.clone(),
     ));
-    drain::signal().await;
+    stopped.await;
     let loopback = arguments.listen.ip().is_loopback();
     let pause = match arguments.drain_pause {
         Some(pause) => pause,
