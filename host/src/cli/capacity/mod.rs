@@ -6,7 +6,7 @@
 mod plan;
 mod prices;
 
-use super::load::Report;
+use super::load::{OFFLINE, Report};
 use anyhow::{Context as _, Result, bail};
 use plan::{Demand, Plan, Policy, Turn};
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ const IDLE_MIB: f64 = 80.0;
 
 /// Prints it.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let turn = turn(arguments)?;
+    let (turn, doubts) = turn(arguments, report(arguments)?.as_ref())?;
     let demand = Demand {
         per_month: arguments.turns_per_month,
         peak: arguments.peak,
@@ -102,30 +102,65 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         print(turn, demand, &plans);
     }
+    for doubt in doubts {
+        eprintln!("warning: {doubt}");
+    }
     Ok(())
 }
 
-/// What a turn costs: flags before the report, and the report before what is usual.
-fn turn(arguments: &Arguments) -> Result<Turn> {
-    let report = match &arguments.report {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("{} cannot be read", file.display()))?;
-            let report: Report = serde_json::from_str(&text)
-                .with_context(|| format!("{} is no report of `anyturn load --report`", file.display()))?;
-            Some(report)
-        }
-        None => None,
+/// The report that the arguments name.
+fn report(arguments: &Arguments) -> Result<Option<Report>> {
+    let Some(file) = &arguments.report else {
+        return Ok(None);
     };
-    let cost = report.as_ref().and_then(|report| report.server);
-    let measured_mib = report.as_ref().and_then(|report| {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let report = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no report of `anyturn load --report`", file.display()))?;
+    Ok(Some(report))
+}
+
+/// What a turn costs: flags before the report, and the report before what is usual. Then what of it nobody has measured,
+/// or measured where turns are not what they will be.
+fn turn(arguments: &Arguments, report: Option<&Report>) -> Result<(Turn, Vec<String>)> {
+    if report.is_some_and(|report| report.turns == 0) {
+        bail!("no turn of the report ended well, so that nothing is known of what one costs");
+    }
+    let cost = report.and_then(|report| report.server);
+    let measured_mib = report.and_then(|report| {
         let server = report.server?;
         let mib = (server.loaded_mib - server.idle_mib) / report.turns_at_once;
         (mib.is_finite() && mib > 0.0).then_some(mib)
     });
     let cpu_ms = arguments.cpu_ms.or(cost.map(|cost| cost.cpu_ms_per_turn));
-    let seconds = report.as_ref().map(|report| report.turn_ms.mean / 1e3);
-    Ok(Turn {
+    let seconds = report.map(|report| report.turn_ms.mean / 1e3);
+    let mut doubts = Vec::new();
+    let offline = report.is_some_and(|report| report.models.contains(OFFLINE));
+    if offline && arguments.turn_seconds.is_none() {
+        doubts.push(
+            "the offline model of the report answers at once; while a language model answers, a turn holds its memory \
+             and its place: say by --turn-seconds how long that takes"
+                .to_owned(),
+        );
+    }
+    let failed: u64 = report.into_iter().flat_map(|report| report.errors.values()).sum();
+    if failed > 0 {
+        doubts.push(format!(
+            "{failed} turns of the report failed; what they cost counts as the cost of those that did not"
+        ));
+    }
+    let mut assumed = |name: &str, value: f64| {
+        doubts.push(format!("nobody has measured {name}; {value} MiB are assumed"));
+        value
+    };
+    let mib = arguments
+        .turn_mib
+        .or(measured_mib)
+        .unwrap_or_else(|| assumed("the memory of a turn (--turn-mib)", TURN_MIB));
+    let idle_mib = arguments
+        .idle_mib
+        .or(cost.map(|cost| cost.idle_mib))
+        .unwrap_or_else(|| assumed("the memory of an instance without turns (--idle-mib)", IDLE_MIB));
+    let turn = Turn {
         cpu_ms: cpu_ms.context(
             "nobody says what a turn costs: give --report with a report of `anyturn load` against a server whose \
              /metrics can be reached, or --cpu-ms",
@@ -133,12 +168,10 @@ fn turn(arguments: &Arguments) -> Result<Turn> {
         seconds: arguments.turn_seconds.or(seconds).context(
             "nobody says how long a turn takes: give --report with a report of `anyturn load`, or --turn-seconds",
         )?,
-        mib: arguments.turn_mib.or(measured_mib).unwrap_or(TURN_MIB),
-        idle_mib: arguments
-            .idle_mib
-            .or(cost.map(|cost| cost.idle_mib))
-            .unwrap_or(IDLE_MIB),
-    })
+        mib,
+        idle_mib,
+    };
+    Ok((turn, doubts))
 }
 
 fn print(turn: Turn, demand: Demand, plans: &[Plan]) {
@@ -150,9 +183,10 @@ fn print(turn: Turn, demand: Demand, plans: &[Plan]) {
         "{:.0} turns a month, {} times as many at the peak as on average\n",
         demand.per_month, demand.peak
     );
+    println!("{:26} {:>19} {:>17}", "", "an instance", "instances");
     println!(
         "{:26} {:>10} {:>8} {:>10} {:>6} {:>11}",
-        "", "turns/s", "limit", "instances", "peak", "USD/month"
+        "", "turns/s", "limit", "average", "peak", "USD/month"
     );
     for plan in plans {
         let (mean, most) = plan
@@ -195,10 +229,49 @@ mod tests {
 
     #[test]
     fn what_a_turn_costs_is_never_made_up() {
-        let error = turn(&parse(&["--turn-seconds", "2"])).unwrap_err();
+        let of = |flags: &[&str]| turn(&parse(flags), None);
+        let error = of(&["--turn-seconds", "2"]).unwrap_err();
         assert!(error.to_string().contains("--cpu-ms"), "{error}");
-        let error = turn(&parse(&["--cpu-ms", "2"])).unwrap_err();
+        let error = of(&["--cpu-ms", "2"]).unwrap_err();
         assert!(error.to_string().contains("--turn-seconds"), "{error}");
-        assert!(turn(&parse(&["--cpu-ms", "2", "--turn-seconds", "3"])).is_ok());
+        let (_, doubts) = of(&["--cpu-ms", "2", "--turn-seconds", "3"]).unwrap();
+        let named = |name: &str| doubts.iter().any(|doubt| doubt.contains(name));
+        assert!(
+            named("--turn-mib") && named("--idle-mib"),
+            "what is assumed is said: {doubts:?}"
+        );
+    }
+
+    /// A report as `anyturn load` writes it.
+    fn measured(model: &str, turns: u64, failed: u64) -> Report {
+        let ms = serde_json::json!({ "mean": 20, "p50": 20, "p90": 20, "p95": 20, "p99": 20, "max": 20 });
+        let errors = match failed {
+            0 => serde_json::json!({}),
+            _ => serde_json::json!({ "429 rate-limited": failed }),
+        };
+        serde_json::from_value(serde_json::json!({
+            "url": "http://127.0.0.1:3000", "assistant": "chat", "clients": 16, "seconds": 2, "turns": turns,
+            "turns_per_second": 300, "turns_at_once": 10, "turn_ms": ms, "first_event_ms": null,
+            "errors": errors, "models": [model], "input_tokens": 0, "output_tokens": 0,
+            "server": { "cpu_ms_per_turn": 1.5, "idle_mib": 50, "loaded_mib": 60 },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn figures_that_say_little_about_a_real_load_are_not_passed_over() {
+        let doubts = |report: &Report, flags: &[&str]| turn(&parse(flags), Some(report)).unwrap().1;
+        assert_eq!(doubts(&measured("large", 600, 0), &[]), Vec::<String>::new());
+        let told = doubts(&measured(OFFLINE, 600, 0), &[]);
+        assert!(told.len() == 1 && told[0].contains("--turn-seconds"), "{told:?}");
+        assert!(doubts(&measured(OFFLINE, 600, 0), &["--turn-seconds", "4"]).is_empty());
+        let told = doubts(&measured("large", 600, 400), &[]);
+        assert!(told.len() == 1 && told[0].starts_with("400 turns"), "{told:?}");
+    }
+
+    #[test]
+    fn a_report_without_a_turn_that_ended_well_is_none() {
+        let error = turn(&parse(&[]), Some(&measured("large", 0, 5))).unwrap_err();
+        assert!(error.to_string().contains("ended well"), "{error}");
     }
 }

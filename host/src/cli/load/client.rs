@@ -1,7 +1,7 @@
 //! One turn, as a client of the native API has it.
 
 use super::Arguments;
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use reqwest::header;
 use serde::Deserialize;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub(super) struct Finished {
     /// From when it was due to its end.
     pub(super) total: Duration,
     pub(super) usage: Usage,
+    /// Who answered, by the model's name.
+    pub(super) model: Option<String>,
 }
 
 /// Tokens of a turn.
@@ -52,6 +54,7 @@ struct Turn {
     state: String,
     #[serde(default)]
     usage: Usage,
+    model: Option<String>,
     error: Option<Failure>,
 }
 
@@ -63,6 +66,14 @@ struct Failure {
 impl Client {
     /// A client of the server that the arguments name.
     pub(super) fn new(http: reqwest::Client, arguments: &Arguments) -> Result<Self> {
+        let url = reqwest::Url::parse(&arguments.url)
+            .with_context(|| format!("--url is no address: {}", arguments.url))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            bail!(
+                "--url has to begin with http:// or https://, not {}",
+                arguments.url
+            );
+        }
         let authorization = match &arguments.key {
             Some(key) => {
                 let mut value = header::HeaderValue::try_from(format!("Bearer {key}"))
@@ -135,6 +146,7 @@ impl Client {
                 first,
                 total,
                 usage: turn.usage,
+                model: turn.model,
             }),
             state => Err(match turn.error {
                 Some(failure) => format!("turn {state}: {}", failure.kind),

@@ -8,7 +8,7 @@ mod client;
 mod report;
 mod server;
 
-pub(crate) use report::Report;
+pub(crate) use report::{OFFLINE, Report};
 
 use super::duration;
 use anyhow::{Context as _, Result, bail};
