@@ -1,6 +1,7 @@
 //! What one instance's store holds, and the call that it serves.
 
 use crate::engine::limits::{Limits, Memory};
+use crate::logging::Serving;
 use crate::outbound::Hooks;
 use crate::runtime::{Component, Runtime};
 use crate::telemetry::traces::Place;
@@ -106,7 +107,7 @@ impl Failure {
 /// The data of an instance's store.
 pub(crate) struct Guest {
     /// Made when the guest first uses it: many requests never do, and it costs as much as an instance.
-    wasi: Option<WasiCtx>,
+    wasi: Option<(WasiCtx, Serving)>,
     http: WasiHttpCtx,
     pub(crate) table: ResourceTable,
     pub(crate) memory: Memory,
@@ -162,6 +163,9 @@ impl Guest {
 
     /// Names the call that the instance serves from now on.
     pub(crate) fn serve(&mut self, call: Arc<Call>) {
+        if let Some((_, serving)) = &self.wasi {
+            serving.serve(Arc::clone(&call));
+        }
         self.hooks.call = call;
         self.hooks.spans = Open::default();
     }
@@ -181,7 +185,10 @@ impl WasiView for Guest {
         let Self {
             wasi, table, hooks, ..
         } = self;
-        let ctx = wasi.get_or_insert_with(|| hooks.component.wasi.build(&hooks.component.id, &hooks.call));
+        let (ctx, _) = wasi.get_or_insert_with(|| {
+            let serving = Serving::new(Arc::clone(&hooks.call));
+            (hooks.component.wasi.build(&hooks.component.id, &serving), serving)
+        });
         WasiCtxView { ctx, table }
     }
 }

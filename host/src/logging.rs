@@ -1,14 +1,15 @@
 //! Logs: for people or as JSON, and the lines that components print.
 //!
 //! What a component writes to its standard output and error becomes log events, a line each, with the
-//! component's name and the request's id. Requests are not logged on the good path; metrics count them.
+//! component's name and the id of the request that its instance served when the line began. Requests are not logged
+//! on the good path; metrics count them.
 
-use crate::guest::{Call, RequestId};
+use crate::guest::Call;
 use crate::telemetry::traces::Place;
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use tracing_subscriber::EnvFilter;
@@ -46,22 +47,40 @@ pub(crate) fn start(format: Format) {
 /// The longest line that is logged in one piece.
 const LONGEST_LINE: usize = 8 * 1024;
 
+/// The call that an instance serves, for what it prints. All clones name the same one.
+#[derive(Clone)]
+pub(crate) struct Serving(Arc<Mutex<Arc<Call>>>);
+
+impl Serving {
+    /// An instance that serves this call first.
+    pub(crate) fn new(call: Arc<Call>) -> Self {
+        Self(Arc::new(Mutex::new(call)))
+    }
+
+    /// From now on it serves this one.
+    pub(crate) fn serve(&self, call: Arc<Call>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = call;
+    }
+
+    fn call(&self) -> Arc<Call> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// One of a guest's output streams, as log events.
 #[derive(Clone)]
 pub(crate) struct Lines {
     component: Arc<str>,
-    request_id: RequestId,
-    place: Option<Place>,
+    serving: Serving,
     stream: &'static str,
 }
 
 impl Lines {
     /// The stream `stream` of an instance of `component`.
-    pub(crate) fn new(component: &str, call: &Call, stream: &'static str) -> Self {
+    pub(crate) fn new(component: &str, serving: &Serving, stream: &'static str) -> Self {
         Self {
             component: component.into(),
-            request_id: call.request_id.clone(),
-            place: call.watch.place().cloned(),
+            serving: serving.clone(),
             stream,
         }
     }
@@ -70,18 +89,19 @@ impl Lines {
         Writer {
             lines: self.clone(),
             partial: Vec::new(),
+            call: self.serving.call(),
         }
     }
 
-    fn log(&self, line: &[u8]) {
+    fn log(&self, call: &Call, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
         if !line.is_empty() {
-            let (trace_id, span_id) = Place::ids(self.place.as_ref());
+            let (trace_id, span_id) = Place::ids(call.watch.place());
             tracing::info!(
                 target: "guest",
                 component = &*self.component,
-                request_id = %self.request_id,
+                request_id = %call.request_id,
                 trace_id,
                 span_id,
                 stream = self.stream,
@@ -108,14 +128,21 @@ impl StdoutStream for Lines {
     }
 }
 
-/// Splits what is written into lines.
+/// Splits what is written into lines. What a call leaves without a line's end is a line of that call.
 struct Writer {
     lines: Lines,
     partial: Vec<u8>,
+    /// The call in which the line began.
+    call: Arc<Call>,
 }
 
 impl Writer {
     fn take(&mut self, bytes: &[u8]) {
+        let call = self.lines.serving.call();
+        if !Arc::ptr_eq(&call, &self.call) {
+            self.end_line();
+            self.call = call;
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(piece);
             if piece.ends_with(b"\n") || self.partial.len() >= LONGEST_LINE {
@@ -125,7 +152,7 @@ impl Writer {
     }
 
     fn end_line(&mut self) {
-        self.lines.log(&self.partial);
+        self.lines.log(&self.call, &self.partial);
         self.partial.clear();
     }
 }

@@ -156,10 +156,10 @@ pub(crate) async fn variables(request: &Request) -> String {
 }
 
 /// Writes lines, the last one without an end.
-pub(crate) fn print() -> &'static str {
+pub(crate) fn print() -> String {
     println!("to standard output");
     eprint!("to standard error");
-    "printed"
+    count()
 }
 
 /// How many requests this instance has served.

@@ -58,7 +58,7 @@ async fn a_crash_of_a_reused_instance_fails_one_request_only() {
 #[tokio::test]
 async fn what_a_component_prints_is_in_the_log_with_its_name() {
     let host = hostile().args(["--log-format", "json"]).start().await;
-    assert_eq!(one(&host, "print").await.1, "printed");
+    assert_eq!(one(&host, "print").await.1, "1");
     // What has no line's end is a line when the instance ends, which is after its answer.
     while !host.log().contains("to standard error") {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -74,5 +74,45 @@ async fn what_a_component_prints_is_in_the_log_with_its_name() {
         assert_eq!(event["stream"], stream);
         assert_eq!(event["message"], line);
         assert!(event["request_id"].is_string(), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_reused_instance_prints_is_logged_for_the_request_that_it_serves() {
+    let host = hostile()
+        .args(["--log-format", "json", "--reuse", "1000"])
+        .start()
+        .await;
+    // Until an instance has served three of them.
+    let mut ids = Vec::new();
+    let mut served = String::new();
+    while served != "3" {
+        let id = format!("print-{}", ids.len());
+        let request = host.get("/one/print").header("x-request-id", &id);
+        served = request.send().await.unwrap().text().await.unwrap();
+        ids.push(id);
+    }
+    let printed = |stream: &str| {
+        let log = host.log();
+        let events = log
+            .lines()
+            .map(|event| serde_json::from_str::<serde_json::Value>(event).unwrap());
+        let own = events.filter(|event| event["stream"] == stream);
+        own.map(|event| event["request_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    while printed("stdout").len() < ids.len() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut whole = printed("stdout");
+    whole.sort();
+    let mut wanted = ids.clone();
+    wanted.sort();
+    assert_eq!(whole, wanted);
+    // A line without an end is its request's, too; those of instances that wait for another one may be missing.
+    let cut = printed("stderr");
+    assert!(cut.len() >= 2, "{cut:?}");
+    for (at, id) in cut.iter().enumerate() {
+        assert!(ids.contains(id) && !cut[..at].contains(id), "{cut:?}");
     }
 }
