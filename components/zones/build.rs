@@ -1,9 +1,8 @@
-//! Writes what is embedded in a form that takes little room: the description of the API and its page, compressed, and
-//! the time zones of the present, which are the IANA database without its history.
+//! Writes `zones.rs`: `ZONES`, pairs of a name and a range in `DATA`, sorted by the names in lower case; `DATA` holds TZif
+//! files (RFC 9636).
 //!
-//! Chat tells what time it is somewhere, never what time it was. Without what was, most zones are one rule, and many
-//! share it: a sixth of the size, and less to parse in every turn. The result is `zones.rs`: `ZONES`, pairs of a name
-//! and a range in `DATA`, sorted by the names in lower case; `DATA` holds TZif files (RFC 9636).
+//! They are the IANA database without its history. Without what was, most zones are one rule, and many share it: a sixth
+//! of the size, and less to parse in every turn.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,19 +14,8 @@ const PRESENT: i64 = 1_704_067_200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
-        // What a turn takes, at once: each growth of the memory in a fresh instance is a system call.
-        println!("cargo::rustc-link-arg-cdylib=--initial-memory=4194304");
-    }
     let folder = std::env::var("OUT_DIR")?;
-    let folder = Path::new(&folder);
-    for file in ["openapi.json", "docs/index.html", "docs/docs.js", "docs/docs.css"] {
-        println!("cargo::rerun-if-changed={file}");
-        let name = Path::new(file).file_name().ok_or("a file has a name")?;
-        let compressed = miniz_oxide::deflate::compress_to_vec(&std::fs::read(file)?, 10);
-        std::fs::write(folder.join(name).with_added_extension("deflate"), compressed)?;
-    }
-    Ok(std::fs::write(folder.join("zones.rs"), zones()?)?)
+    Ok(std::fs::write(Path::new(&folder).join("zones.rs"), zones()?)?)
 }
 
 /// The time zones as code.

@@ -94,8 +94,9 @@ pub struct Local {
 }
 
 impl Local {
-    /// Takes an RFC 3339 time apart; what is missing in a malformed one stays empty.
-    pub fn parse(rfc3339: &str) -> Local {
+    /// Takes an RFC 3339 time apart, which may name its zone (RFC 9557); what is missing in a malformed one stays empty.
+    pub fn parse(text: &str) -> Local {
+        let rfc3339 = text.split_once('[').map_or(text, |(time, _)| time);
         let date = rfc3339.get(..10).unwrap_or_default();
         let time = rfc3339.get(11..16).unwrap_or_default();
         let rest = rfc3339.get(16..).unwrap_or_default();
@@ -186,6 +187,8 @@ mod tests {
         );
         assert_eq!(Local::parse("2024-02-29T00:00:00Z").weekday, "Thursday");
         assert_eq!(Local::parse("2024-02-29T00:00:00-08:00").offset, "-08:00");
+        let named = Local::parse("2024-02-29T00:00:00-05:00[America/Port-au-Prince]");
+        assert_eq!(named.offset, "-05:00");
         assert_eq!(Local::parse("nonsense").weekday, "");
     }
 }

@@ -10,6 +10,7 @@
 use jiff::{
     ToSpan,
     civil::{Date, DateTime},
+    tz::{AmbiguousOffset, TimeZone},
 };
 
 use super::{
@@ -25,11 +26,17 @@ pub struct Now {
     pub local: DateTime,
     /// The offset as RFC 3339 writes it: `Z`, `+01:00`.
     pub offset: String,
+    /// The time zone, if it is known: at other times its offset may be another one.
+    pub zone: Option<TimeZone>,
 }
 
 impl Now {
-    /// Reads an RFC 3339 time with its offset.
+    /// Reads an RFC 3339 time with its offset, and its zone if that is named (RFC 9557).
     pub fn parse(text: &str) -> Option<Self> {
+        let (text, zone) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
+            Some((time, name)) => (time, anyturn_zones::find(name)),
+            None => (text, None),
+        };
         // The library's own parser knows all of ISO 8601, and is as large as all the rest of this.
         let [date, time] = [text.get(..10)?, text.get(11..19)?];
         let mut date = date.split('-');
@@ -51,7 +58,22 @@ impl Now {
         fits.then(|| Self {
             local,
             offset: offset.to_ascii_uppercase(),
+            zone,
         })
+    }
+
+    /// The offset at another time by the user's clock. Of a time that the clock shows twice, the first one's; of one that
+    /// it leaves out, the one from before.
+    pub fn offset_at(&self, local: DateTime) -> String {
+        let Some(zone) = &self.zone else {
+            return self.offset.clone();
+        };
+        let (AmbiguousOffset::Unambiguous { offset }
+        | AmbiguousOffset::Gap { before: offset, .. }
+        | AmbiguousOffset::Fold { before: offset, .. }) = zone.to_ambiguous_timestamp(local).offset();
+        let seconds = offset.seconds();
+        let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
 
     fn today(&self) -> Date {

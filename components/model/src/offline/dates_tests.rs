@@ -168,8 +168,37 @@ fn the_local_time_is_read_with_its_offset() {
         "2026-11-20",
         "2026-11-20T09:30:00",
         "2026-11-20T09:30:00 Berlin",
+        "2026-11-20T09:30:00[Europe/Berlin]",
         "äääääääääääääääääää",
     ] {
         assert_eq!(Now::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_time_has_the_offset_of_its_own_day() {
+    let at = |now: &str, month, day, hour| {
+        Now::parse(now)
+            .unwrap()
+            .offset_at(date(2027, month, day).at(hour, 30, 0, 0))
+    };
+    let berlin = "2026-11-20T09:30:00+01:00[Europe/Berlin]";
+    assert_eq!(at(berlin, 1, 15, 9), "+01:00");
+    assert_eq!(at(berlin, 3, 28, 1), "+01:00");
+    // A time that the clock leaves out is told by the clock before, and one that it shows twice is the first.
+    assert_eq!(at(berlin, 3, 28, 2), "+01:00");
+    assert_eq!(at(berlin, 3, 28, 3), "+02:00");
+    assert_eq!(at(berlin, 10, 31, 2), "+02:00");
+    assert_eq!(at(berlin, 10, 31, 3), "+01:00");
+    assert_eq!(
+        at("2026-11-20T09:30:00-05:00[America/New_York]", 4, 1, 15),
+        "-04:00"
+    );
+    // Where the zone is not known, there is one offset only.
+    for unknown in [
+        "2026-11-20T09:30:00+01:00",
+        "2026-11-20T09:30:00+01:00[Mars/Olympus]",
+    ] {
+        assert_eq!(at(unknown, 7, 1, 9), "+01:00");
     }
 }

@@ -118,6 +118,7 @@ fn utc(platform: &impl Platform) -> Now {
     Now {
         local: jiff::tz::Offset::UTC.to_datetime(time),
         offset: "Z".into(),
+        zone: None,
     }
 }
 

@@ -472,3 +472,15 @@ fn a_number_belongs_to_the_argument_that_its_words_belong_to_in_the_examples() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_time_after_the_clocks_are_changed_is_written_by_the_clock_of_then() {
+    let now = Now::parse("2026-11-20T09:30:00-05:00[America/New_York]").unwrap();
+    let tools = tools();
+    let planned = Planner::new(&tools, &[], &now).plan("schedule dinner on April 1 at 19:00");
+    let arguments = r#"{"start":"2027-04-01T19:00:00-04:00","title":"dinner"}"#;
+    assert!(
+        matches!(&planned[..], [Planned::Call { arguments: found, .. }] if found == arguments),
+        "{planned:?}"
+    );
+}

@@ -163,7 +163,8 @@ impl Request<'_, '_> {
         {
             true => {
                 let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-                format!("{day}T{hour:02}:{minute:02}:{second:02}{}", self.now.offset)
+                let offset = self.now.offset_at(day.to_datetime(time));
+                format!("{day}T{hour:02}:{minute:02}:{second:02}{offset}")
             }
             false => day.to_string(),
         }
