@@ -18,12 +18,12 @@ COPY --from=dependencies /recipe.json /recipe.json
 # Components hold no path of the machine that built them; the flag is what `cargo xtask build` gives them.
 ENV CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS=--remap-path-prefix=/usr/local/cargo/registry/src=/cargo/registry
 RUN cargo chef cook --locked --recipe-path /recipe.json --profile dist --package anyturn
-# A layer of its own: it takes minutes, and changes with other dependencies.
+# A layer of its own: it takes minutes, and changes with other dependencies. What the line above left of the workspace
+# is built by the command that builds components: cargo compiles what they are linked of in another way for `cargo build`.
 # hadolint ignore=DL3059
 RUN for package in anyturn-accounts anyturn-calendar anyturn-chat anyturn-contacts anyturn-email anyturn-model \
         anyturn-state-redis anyturn-tasks anyturn-telemetry anyturn-web; do \
-        cargo chef cook --locked --recipe-path /recipe.json --profile component --target wasm32-wasip2 \
-            --package "$package" || exit 1; \
+        cargo rustc --profile component --target wasm32-wasip2 --crate-type cdylib --locked -p "$package" || exit 1; \
     done
 COPY . .
 RUN cargo xtask image /image

@@ -169,3 +169,15 @@ fn cargo_finds_the_whole_workspace_in_the_build_context() {
         .len();
     assert_eq!(found["packages"].as_array().unwrap().len(), members);
 }
+
+/// Cargo compiles dependencies otherwise for another kind of crate or another profile: what was compiled of them before the
+/// sources came would be compiled again whenever the sources change.
+#[test]
+fn dependencies_of_components_are_compiled_for_the_command_that_builds_components() {
+    let dockerfile = documents::text("Dockerfile");
+    let manifest = documents::toml("spin.toml");
+    let command = manifest["component"]["web"]["build"]["command"].as_str().unwrap();
+    let (command, _) = command.split_once(" -p ").unwrap();
+    assert!(command.starts_with("cargo rustc "), "{command}");
+    assert!(dockerfile.contains(command), "the Dockerfile has {command:?}");
+}
