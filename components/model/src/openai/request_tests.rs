@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    api::Options,
+    api::{Options, ToolChoice},
     openai::adjust::{Adjustments, Dialect},
     presets::find,
 };
