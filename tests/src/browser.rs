@@ -1,11 +1,13 @@
 //! A real Chromium, headless, driven through ChromeDriver.
 
 use crate::process::{PATIENCE, Process, free_port};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A running ChromeDriver and the folder of its browser's profile.
+/// A running ChromeDriver and the folder of its browser's profile; both end when it is dropped.
 #[derive(Debug)]
 pub struct Driver {
     port: u16,
@@ -79,5 +81,19 @@ impl Driver {
         ]
         .into_iter()
         .collect()
+    }
+}
+
+impl Drop for Driver {
+    /// Lets the browsers end first, also those of a test that failed: one whose driver is killed goes on for ever.
+    fn drop(&mut self) {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return;
+        };
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+        let request = "GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+        let _ = stream.write_all(request.as_bytes());
+        // It answers when they have ended.
+        let _ = stream.read_to_end(&mut Vec::new());
     }
 }
