@@ -17,14 +17,13 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::hold::{Hold, Holds};
+use crate::http1;
 
 mod tools;
 
@@ -130,7 +129,10 @@ impl EffectServer {
             holds,
             ..Shared::default()
         });
-        let server = tokio::spawn(serve(listener, shared.clone()));
+        let server = tokio::spawn(http1::serve(listener, {
+            let shared = Arc::clone(&shared);
+            move |request| answer(request, Arc::clone(&shared))
+        }));
         Self {
             address,
             shared,
@@ -200,25 +202,6 @@ fn place(label: &str, moment: Moment) -> String {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, shared.clone()));
-            // A broken connection is the client's matter.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
 }
 
 async fn answer(

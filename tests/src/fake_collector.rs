@@ -19,8 +19,6 @@ use flate2::read::GzDecoder;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -34,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::http1;
 use crate::process::PATIENCE;
 
 /// Larger requests are refused.
@@ -121,7 +120,10 @@ impl FakeCollector {
             .local_addr()
             .unwrap_or_else(|error| panic!("the collector's address: {error}"));
         let shared = Arc::<Shared>::default();
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(http1::serve(listener, {
+            let shared = Arc::clone(&shared);
+            move |request| answer(request, Arc::clone(&shared))
+        }));
         Self {
             address,
             shared,
@@ -222,24 +224,6 @@ impl Shared {
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
         self.changes.send_modify(|changes| *changes += 1);
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
-            // A broken connection is the client's matter.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-        while connections.try_join_next().is_some() {}
     }
 }
 

@@ -29,8 +29,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -44,6 +43,7 @@ mod errors;
 mod reasoning;
 mod validate;
 
+use crate::http1;
 use body::Body;
 use errors::ApiError;
 
@@ -124,7 +124,10 @@ impl FakeProvider {
             }),
             changes: watch::Sender::new(0),
         });
-        let server = tokio::spawn(serve(listener, shared.clone()));
+        let server = tokio::spawn(http1::serve(listener, {
+            let shared = Arc::clone(&shared);
+            move |request| answer(request, Arc::clone(&shared))
+        }));
         Ok(Self {
             address,
             shared,
@@ -251,27 +254,6 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         self.settle(|request| request.abandoned = true);
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropped, and with it the connections, when the provider is.
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        // Chunks have to arrive as they were cut.
-        let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, shared.clone()));
-            // A broken connection is the client's matter.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-        while connections.try_join_next().is_some() {}
     }
 }
 

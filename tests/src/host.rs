@@ -51,6 +51,13 @@ impl HostBuilder {
         self.env("REDIS_URL", url)
     }
 
+    /// Tells a collector of its work, and of what has ended within milliseconds.
+    #[must_use]
+    pub fn traced(self, collector: &str) -> Self {
+        self.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+            .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+    }
+
     /// A port chosen before.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {

@@ -36,6 +36,7 @@ pub mod fake_provider;
 pub mod google_account;
 pub mod hold;
 pub mod host;
+mod http1;
 pub mod journal;
 pub mod line;
 pub mod plan;

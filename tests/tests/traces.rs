@@ -53,8 +53,7 @@ async fn started(collector: &FakeCollector, redis: &RedisServer, provider: &Fake
         .redis(&redis.url())
         .env("OPENAI_BASE_URL", provider.base_url())
         .env("OPENAI_API_KEY", KEY)
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+        .traced(&collector.endpoint())
         .start()
         .await
 }

@@ -33,6 +33,16 @@ async fn with_target(host: &Host, what: &str, target: &str) -> String {
     text
 }
 
+/// What a counter by outcome says.
+async fn counter(host: &Host, name: &str, outcome: &str) -> u64 {
+    let metrics = answer(host.get("/metrics")).await.1;
+    let series = format!("{name}{{outcome=\"{outcome}\"}} ");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap_or_else(|| panic!("{series} is in:\n{metrics}"))
+        .parse()
+        .unwrap()
+}
+
 async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, String) {
     let response = request.send().await.expect("the host answers");
     let status = response.status();

@@ -1,6 +1,6 @@
 //! Metrics by OTLP: when they are sent, what they say, and that nothing suffers from them.
 
-use crate::{answer, hostile, one};
+use crate::{answer, counter, hostile, one};
 use anyturn_tests::fake_collector::metrics::{Reading, Series};
 use anyturn_tests::fake_collector::{FakeCollector, Mood};
 use anyturn_tests::host::{Host, HostBuilder};
@@ -34,12 +34,7 @@ fn of<'a>(export: &'a [Series], name: &str, attributes: &[(&str, &str)]) -> &'a 
 
 /// How many exports came to this end, by the host's own account.
 async fn counted(host: &Host, outcome: &str) -> u64 {
-    let metrics = answer(host.get("/metrics")).await.1;
-    let series = format!("anyturn_metric_exports_total{{outcome=\"{outcome}\"}} ");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
-    line.unwrap_or_else(|| panic!("{series} is in:\n{metrics}"))
-        .parse()
-        .unwrap()
+    counter(host, "anyturn_metric_exports_total", outcome).await
 }
 
 #[tokio::test]

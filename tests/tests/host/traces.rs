@@ -1,6 +1,6 @@
 //! Traces by OTLP: when there are any, what they say of requests and calls, and that nothing suffers from them.
 
-use crate::{answer, assert_problem, hostile, one, with_target};
+use crate::{answer, assert_problem, counter, hostile, one, with_target};
 use anyturn_tests::fake_collector::{FakeCollector, Mood, Span};
 use anyturn_tests::host::{Host, HostBuilder};
 use anyturn_tests::process::{Signal, free_port};
@@ -13,9 +13,7 @@ const CALLER: &str = "b7ad6b7169203331";
 
 /// A host that exports to a collector, at once.
 fn traced(collector: &FakeCollector) -> HostBuilder {
-    hostile()
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+    hostile().traced(&collector.endpoint())
 }
 
 /// Asks component `one` as a caller does that stands in a trace.
@@ -27,12 +25,7 @@ fn within_a_trace(host: &Host, what: &str, flags: &str) -> reqwest::RequestBuild
 
 /// How many spans came to this end, by the host's own account.
 async fn counted(host: &Host, outcome: &str) -> u64 {
-    let metrics = answer(host.get("/metrics")).await.1;
-    let series = format!("anyturn_trace_spans_total{{outcome=\"{outcome}\"}} ");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
-    line.unwrap_or_else(|| panic!("{series} is in:\n{metrics}"))
-        .parse()
-        .unwrap()
+    counter(host, "anyturn_trace_spans_total", outcome).await
 }
 
 #[tokio::test]

@@ -22,12 +22,14 @@ fn application() -> HostBuilder {
 
 /// The same, with a Redis that its components may reach.
 async fn with_redis() -> (Host, RedisServer) {
+    with_redis_as(|host| host).await
+}
+
+/// The same, with what `more` asks for.
+async fn with_redis_as(more: impl FnOnce(HostBuilder) -> HostBuilder) -> (Host, RedisServer) {
     let redis = RedisServer::start().await;
-    let host = application()
-        .args(["--variable", &format!("redis={}", redis.url())])
-        .start()
-        .await;
-    (host, redis)
+    let host = application().args(["--variable", &format!("redis={}", redis.url())]);
+    (more(host).start().await, redis)
 }
 
 /// What a component answers to a call.

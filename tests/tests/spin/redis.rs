@@ -1,9 +1,8 @@
 //! Redis for components that bring their own store.
 
-use crate::{application, told, with_redis};
+use crate::{application, told, with_redis, with_redis_as};
 use anyturn_tests::fake_collector::FakeCollector;
 use anyturn_tests::host::Host;
-use anyturn_tests::redis_server::RedisServer;
 
 /// Runs commands on a connection of a component's.
 async fn on(host: &Host, component: &str, redis: &str, commands: &str) -> String {
@@ -160,13 +159,7 @@ async fn a_server_that_was_restarted_is_reached_again() {
 #[tokio::test]
 async fn commands_are_told_to_a_collector_without_what_they_are_about() {
     let collector = FakeCollector::start().await;
-    let redis = RedisServer::start().await;
-    let host = application()
-        .args(["--variable", &format!("redis={}", redis.url())])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
-        .start()
-        .await;
+    let (host, redis) = with_redis_as(|host| host.traced(&collector.endpoint())).await;
     for component in ["new", "old"] {
         let commands = "set&zucchini&quinces&;&incr&zucchini&;&execute&strlen&zucchini";
         on(&host, component, &redis.url(), commands).await;

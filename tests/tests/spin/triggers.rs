@@ -1,6 +1,6 @@
 //! What calls components: middleware before them, Redis channels, and routes that need none.
 
-use crate::{application, told, with_redis};
+use crate::{application, told, with_redis, with_redis_as};
 use anyturn_tests::fake_collector::FakeCollector;
 use anyturn_tests::host::Host;
 use anyturn_tests::process::PATIENCE;
@@ -146,13 +146,7 @@ async fn a_server_that_is_not_there_yet_keeps_nothing_else_from_being_served() {
 #[tokio::test]
 async fn a_message_is_one_trace_with_what_its_component_asks_of_another() {
     let collector = FakeCollector::start().await;
-    let redis = RedisServer::start().await;
-    let host = application()
-        .args(["--variable", &format!("redis={}", redis.url())])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-        .env("OTEL_BSP_SCHEDULE_DELAY", "20")
-        .start()
-        .await;
+    let (host, redis) = with_redis_as(|host| host.traced(&collector.endpoint())).await;
     for (component, channel) in [("new", "new-blue"), ("old", "old")] {
         publish(&redis, channel, "get http://other.spin.internal/variables?shade").await;
         let name = format!("process {channel}");

@@ -1,7 +1,7 @@
 //! Limits, and how connections end that reach them.
 
 use super::client::{Socket, frame};
-use super::{cluster, host, identified, plan};
+use super::{Halfway, cluster, halfway, host, identified, plan, second_is_said};
 use anyturn_tests::host::HostBuilder;
 use anyturn_tests::users::token;
 use serde_json::json;
@@ -70,27 +70,18 @@ async fn a_connection_answers_so_many_messages_at_once() {
 async fn a_client_that_goes_away_does_not_stop_its_turn() {
     let cluster = cluster().await;
     let host = cluster.instance().await;
-    let mut socket = Socket::open(&host, "").await;
-    socket.say(&plan("first").message()).await;
-    let session = super::session(&socket.answer().await);
-    let second = plan("second");
-    let hold = cluster.holds.place(second.asking(0));
-    socket.say(&second.message()).await;
-    hold.reached().await;
+    let Halfway {
+        socket,
+        session,
+        hold,
+        ..
+    } = halfway(&cluster, &host).await;
     // Half a message, and then nothing.
     let mut bare = socket.bare();
     bare.write_all(&frame(0x01, b"{\"type\"")).await.unwrap();
     drop(bare);
     drop(hold);
-    let path = format!("/api/chat/session/{session}");
-    loop {
-        let (_, read) = anyturn_tests::json_of(host.get(&path)).await;
-        let said = read["conversationHistory"].as_array().unwrap();
-        if said.len() == 4 {
-            assert_eq!(said[3]["content"], "second");
-            break;
-        }
-    }
+    second_is_said(&host, &session).await;
 }
 
 #[tokio::test]

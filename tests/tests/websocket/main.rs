@@ -8,6 +8,7 @@ mod slow;
 mod traces;
 
 use anyturn_tests::cluster::{ASSISTANT, Cluster};
+use anyturn_tests::hold::Hold;
 use anyturn_tests::host::{Host, HostBuilder};
 use anyturn_tests::plan::Plan;
 use anyturn_tests::process::Signal;
@@ -44,6 +45,45 @@ fn plan(answer: &str) -> Plan {
 
 fn session(message: &Value) -> String {
     message["data"]["session_id"].as_str().unwrap().to_owned()
+}
+
+/// A conversation whose second turn waits for its model.
+struct Halfway {
+    socket: Socket,
+    /// What the first turn was answered with.
+    first: Value,
+    session: String,
+    hold: Hold,
+}
+
+async fn halfway(cluster: &Cluster, host: &Host) -> Halfway {
+    let mut socket = Socket::open(host, "").await;
+    socket.say(&plan("first").message()).await;
+    let first = socket.answer().await;
+    let session = session(&first);
+    let second = plan("second");
+    let hold = cluster.holds.place(second.asking(0));
+    socket.say(&second.message()).await;
+    hold.reached().await;
+    Halfway {
+        socket,
+        first,
+        session,
+        hold,
+    }
+}
+
+/// Waits until the second turn of a conversation is a part of it, and has said what it was to say.
+async fn second_is_said(host: &Host, session: &str) {
+    let path = format!("/api/chat/session/{session}");
+    loop {
+        let (status, read) = anyturn_tests::json_of(host.get(&path)).await;
+        let said = read["conversationHistory"].as_array().unwrap();
+        if said.len() == 4 {
+            assert_eq!((status.as_u16(), &said[3]["content"]), (200, &json!("second")));
+            return;
+        }
+    }
 }
 
 #[tokio::test]
@@ -222,32 +262,18 @@ async fn a_request_that_is_no_handshake_is_told_what_is_here() {
 async fn what_was_missed_is_heard_after_the_last_event_and_nothing_twice() {
     let cluster = cluster().await;
     let host = cluster.instance().await;
-    let mut socket = Socket::open(&host, "").await;
-    socket.say(&plan("first").message()).await;
-    let first = socket.answer().await;
-    let session = session(&first);
-    let second = plan("second");
-    let hold = cluster.holds.place(second.asking(0));
-    socket.say(&second.message()).await;
-    hold.reached().await;
+    let Halfway {
+        socket,
+        first,
+        session,
+        hold,
+    } = halfway(&cluster, &host).await;
     drop(socket);
     drop(hold);
     // Whether it has ended by now or not, a turn is heard once from where it began.
     let events = format!("/api/chat/session/{session}/events");
     let mut back = Socket::open(&host, &format!("session_id={session}")).await;
-    let (status, read) = loop {
-        let (status, read) = anyturn_tests::json_of(host.get(&format!("/api/chat/session/{session}"))).await;
-        if read["conversationHistory"]
-            .as_array()
-            .is_some_and(|said| said.len() == 4)
-        {
-            break (status, read);
-        }
-    };
-    assert_eq!(
-        (status.as_u16(), &read["conversationHistory"][3]["content"]),
-        (200, &json!("second"))
-    );
+    second_is_said(&host, &session).await;
     back.say(&plan("third").message()).await;
     let mut heard = Vec::new();
     while heard.last() != Some(&json!("third")) {
@@ -279,13 +305,13 @@ async fn what_was_missed_is_heard_after_the_last_event_and_nothing_twice() {
 async fn a_turn_whose_host_is_killed_is_heard_to_its_end_on_another() {
     let cluster = cluster().await;
     let (one, other) = (cluster.instance().await, cluster.instance().await);
-    let mut socket = Socket::open(&one, "").await;
-    socket.say(&plan("first").message()).await;
-    let session = session(&socket.answer().await);
-    let second = plan("second");
-    let hold = cluster.holds.place(second.asking(0));
-    socket.say(&second.message()).await;
-    hold.reached().await;
+    // The client stays connected, and the model is held, until the test has ended.
+    let Halfway {
+        socket: _socket,
+        session,
+        hold: _hold,
+        ..
+    } = halfway(&cluster, &one).await;
     one.kill().await;
     let mut back = Socket::open(&other, &format!("session_id={session}")).await;
     let heard = back.answer().await;

@@ -1,7 +1,6 @@
 //! Who does not read: what is kept for them has an end, and their turns do not mind.
 
-use super::client::Socket;
-use super::{cluster, plan, session};
+use super::{Halfway, cluster, halfway, second_is_said};
 use futures::SinkExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -14,13 +13,12 @@ const MANY: usize = 512;
 async fn whoever_does_not_read_is_left_and_the_turn_goes_on() {
     let cluster = cluster().await.env("ANYTURN_WEBSOCKET_PATIENCE", "200ms");
     let host = cluster.instance().await;
-    let mut socket = Socket::open(&host, "").await;
-    socket.say(&plan("first").message()).await;
-    let session = session(&socket.answer().await);
-    let second = plan("second");
-    let hold = cluster.holds.place(second.asking(0));
-    socket.say(&second.message()).await;
-    hold.reached().await;
+    let Halfway {
+        mut socket,
+        session,
+        hold,
+        ..
+    } = halfway(&cluster, &host).await;
 
     // What the host cannot tell it does not go on asking for: long before the end, writing fails.
     let kind = "x".repeat(LARGE);
@@ -37,13 +35,5 @@ async fn whoever_does_not_read_is_left_and_the_turn_goes_on() {
     );
 
     drop(hold);
-    let path = format!("/api/chat/session/{session}");
-    loop {
-        let (_, read) = anyturn_tests::json_of(host.get(&path)).await;
-        let said = read["conversationHistory"].as_array().unwrap();
-        if said.len() == 4 {
-            assert_eq!(said[3]["content"], "second");
-            break;
-        }
-    }
+    second_is_said(&host, &session).await;
 }
