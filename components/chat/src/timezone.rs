@@ -23,17 +23,17 @@ pub fn check(name: &str) -> Result<(), String> {
 pub fn local_time(milliseconds: u64, timezone: Option<&str>) -> String {
     let here = timezone.and_then(find).and_then(|zone| {
         let now = jiff::Timestamp::from_millisecond(i64::try_from(milliseconds).ok()?).ok()?;
-        Some((zone.to_offset(now).seconds(), zone))
+        Some((zone.to_offset(now), zone))
     });
-    let Some((seconds, zone)) = here else {
+    let Some((offset, zone)) = here else {
         return Timestamp(milliseconds).to_string();
     };
     // The clock on the wall, written as if it were UTC, and then its distance from UTC.
-    let mut text = Timestamp(milliseconds.saturating_add_signed(i64::from(seconds) * 1000)).to_string();
+    let mut text =
+        Timestamp(milliseconds.saturating_add_signed(i64::from(offset.seconds()) * 1000)).to_string();
     text.pop();
-    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
     let name = zone.iana_name().unwrap_or("UTC");
-    text.push_str(&format!("{sign}{:02}:{:02}[{name}]", minutes / 60, minutes % 60));
+    text.push_str(&format!("{}[{name}]", anyturn_zones::written(offset)));
     text
 }
 

@@ -4,7 +4,7 @@
 //! The zones are compiled in without their history (`build.rs`); a zone is looked up when it is needed, and nothing
 //! is loaded.
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 include!(concat!(env!("OUT_DIR"), "/zones.rs"));
 
@@ -17,6 +17,14 @@ pub fn find(name: &str) -> Option<TimeZone> {
         .ok()?;
     let (known, begin, end) = ZONES.get(at)?;
     TimeZone::tzif(known, DATA.get(usize::from(*begin)..usize::from(*end))?).ok()
+}
+
+/// A distance from UTC as RFC 3339 writes it, such as `+01:00`.
+#[must_use]
+pub fn written(offset: Offset) -> String {
+    let seconds = offset.seconds();
+    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 #[cfg(test)]

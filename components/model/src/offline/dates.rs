@@ -71,9 +71,7 @@ impl Now {
         let (AmbiguousOffset::Unambiguous { offset }
         | AmbiguousOffset::Gap { before: offset, .. }
         | AmbiguousOffset::Fold { before: offset, .. }) = zone.to_ambiguous_timestamp(local).offset();
-        let seconds = offset.seconds();
-        let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
-        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        anyturn_zones::written(offset)
     }
 
     fn today(&self) -> Date {
