@@ -11,57 +11,38 @@ use std::time::Duration;
 /// How long an export may take, unless the environment says otherwise, as the specification has it.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a signal's variables are called; of two, the first one wins.
+/// A signal, whose variables are called after it.
 #[derive(Debug)]
 pub(super) struct Signal {
-    exporter: &'static str,
-    /// What `exporter` may name.
+    name: &'static str,
+    /// What `OTEL_…_EXPORTER` may name.
     exporters: &'static [&'static str],
-    pub(super) endpoint: [&'static str; 2],
-    protocol: [&'static str; 2],
-    timeout: [&'static str; 2],
-    pub(super) headers: [&'static str; 2],
-    pub(super) compression: [&'static str; 2],
 }
 
 pub(super) const TRACES: Signal = Signal {
-    exporter: "OTEL_TRACES_EXPORTER",
+    name: "TRACES",
     exporters: &["otlp", "none"],
-    endpoint: [
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ],
-    protocol: [
-        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-        "OTEL_EXPORTER_OTLP_PROTOCOL",
-    ],
-    timeout: ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
-    headers: ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
-    compression: [
-        "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
-    ],
 };
 
 pub(super) const METRICS: Signal = Signal {
-    exporter: "OTEL_METRICS_EXPORTER",
+    name: "METRICS",
     // What can be scraped is there in any case.
     exporters: &["otlp", "prometheus", "none"],
-    endpoint: [
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ],
-    protocol: [
-        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
-        "OTEL_EXPORTER_OTLP_PROTOCOL",
-    ],
-    timeout: ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
-    headers: ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
-    compression: [
-        "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
-    ],
 };
+
+impl Signal {
+    fn exporter(&self) -> String {
+        format!("OTEL_{}_EXPORTER", self.name)
+    }
+
+    /// The signal's own variable for something, such as `ENDPOINT`, and the one of all signals.
+    pub(super) fn variables(&self, what: &str) -> [String; 2] {
+        [
+            format!("OTEL_EXPORTER_OTLP_{}_{what}", self.name),
+            format!("OTEL_EXPORTER_OTLP_{what}"),
+        ]
+    }
+}
 
 /// The environment, in which an empty variable is as good as none.
 pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
@@ -71,9 +52,12 @@ impl Variables<'_> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The first one that is there, and its name.
-    pub(super) fn first(&self, names: [&'static str; 2]) -> Option<(&'static str, String)> {
-        names.into_iter().find_map(|name| Some((name, self.get(name)?)))
+    /// What is said of something for a signal, by its own variable or else by the one of all signals, and which.
+    pub(super) fn of(&self, signal: &Signal, what: &str) -> Option<(String, String)> {
+        let names = signal.variables(what).into_iter();
+        names
+            .filter_map(|name| self.get(&name).map(|value| (name, value)))
+            .next()
     }
 
     /// A number of at least 1.
@@ -89,8 +73,8 @@ impl Variables<'_> {
         {
             return Ok(None);
         }
-        let endpoint = self.first(signal.endpoint);
-        let wanted = match self.get(signal.exporter) {
+        let endpoint = self.of(signal, "ENDPOINT");
+        let wanted = match self.get(&signal.exporter()) {
             None => endpoint.is_some(),
             Some(names) => names_otlp(signal, &names)?,
         };
@@ -102,15 +86,15 @@ impl Variables<'_> {
         {
             bail!("{name} is no address; it looks like `http://localhost:4318`");
         }
-        if let Some((name, protocol)) = self.first(signal.protocol)
+        if let Some((name, protocol)) = self.of(signal, "PROTOCOL")
             && protocol != "http/protobuf"
         {
             bail!(
                 "{name} is {protocol:?}; this host speaks `http/protobuf` only, which collectors take at port 4318 as a rule"
             );
         }
-        match self.first(signal.timeout) {
-            Some((name, value)) => Ok(Some(Duration::from_millis(whole(name, &value)?))),
+        match self.of(signal, "TIMEOUT") {
+            Some((name, value)) => Ok(Some(Duration::from_millis(whole(&name, &value)?))),
             None => Ok(Some(EXPORT_TIMEOUT)),
         }
     }
@@ -123,7 +107,7 @@ fn names_otlp(signal: &Signal, names: &str) -> Result<bool> {
             let possible: Vec<_> = signal.exporters.iter().map(|name| format!("`{name}`")).collect();
             bail!(
                 "{} names {name:?}; it can be {}",
-                signal.exporter,
+                signal.exporter(),
                 possible.join(" or ")
             );
         }
@@ -193,7 +177,7 @@ pub(super) mod tests {
         ] {
             for (signal, expected) in [(&TRACES, of_traces), (&METRICS, of_metrics)] {
                 let wanted = export(signal, variables).unwrap().is_some();
-                assert_eq!(wanted, expected, "{} with {variables:?}", signal.exporter);
+                assert_eq!(wanted, expected, "{} with {variables:?}", signal.exporter());
             }
         }
     }

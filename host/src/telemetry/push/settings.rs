@@ -55,11 +55,11 @@ impl Settings {
 }
 
 fn address(variables: &Variables<'_>) -> Result<Url> {
-    let [own, common] = METRICS.endpoint;
-    let (name, text) = match variables.get(own) {
+    let [own, common] = METRICS.variables("ENDPOINT");
+    let (name, text) = match variables.get(&own) {
         Some(address) => (own, address),
         None => {
-            let base = variables.get(common).unwrap_or_else(|| DEFAULT.to_owned());
+            let base = variables.get(&common).unwrap_or_else(|| DEFAULT.to_owned());
             (common, format!("{}{PATH}", base.trim_end_matches('/')))
         }
     };
@@ -70,7 +70,7 @@ fn address(variables: &Variables<'_>) -> Result<Url> {
 /// What every request says; a list of `name=value`, where values are percent-encoded.
 fn headers(variables: &Variables<'_>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    let Some((variable, list)) = variables.first(METRICS.headers) else {
+    let Some((variable, list)) = variables.of(&METRICS, "HEADERS") else {
         return Ok(headers);
     };
     for pair in list.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -93,7 +93,7 @@ fn headers(variables: &Variables<'_>) -> Result<HeaderMap> {
 }
 
 fn gzip(variables: &Variables<'_>) -> Result<bool> {
-    match variables.first(METRICS.compression) {
+    match variables.of(&METRICS, "COMPRESSION") {
         None => Ok(false),
         Some((name, value)) => match value.as_str() {
             "gzip" => Ok(true),
