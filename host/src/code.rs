@@ -1,5 +1,6 @@
 //! The code that a component is composed of, known by its digest.
 
+use crate::engine::aot::hex;
 use anyhow::{Context as _, Result, bail};
 use anyturn_manifest::Source;
 use sha2::{Digest as _, Sha256};
@@ -44,7 +45,7 @@ impl<'a> Code<'a> {
     pub(crate) fn leave_out(&self) -> Result<()> {
         let path = self.path;
         let note = path.with_extension("note");
-        std::fs::write(&note, Source::note(&self.digest))
+        std::fs::write(&note, Source::note(&hex(&self.digest)))
             .and_then(|()| std::fs::rename(&note, path))
             .with_context(|| format!("no note can be put in the place of {}", path.display()))
     }

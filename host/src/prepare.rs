@@ -85,10 +85,7 @@ fn compile_one(
     progress: impl Fn(&str),
 ) -> Result<Compiled> {
     let own = Code::read(component.source())?;
-    let dependencies: Vec<(&Dependency, Code<'_>)> = component
-        .dependencies()
-        .iter()
-        .filter(|dependency| !provided(dependency.name()))
+    let dependencies: Vec<(&Dependency, Code<'_>)> = plugged(component, provided)
         .map(|dependency| Ok((dependency, Code::read(dependency.source())?)))
         .collect::<Result<_>>()?;
     let layers: Vec<(&Middleware, Code<'_>)> = component
@@ -105,12 +102,12 @@ fn compile_one(
                 .map(|(layer, _)| inherited("middleware", layer.inherit())),
         )
         .collect();
-    let plugged = dependencies.iter().map(|(_, code)| code);
-    let plugged = plugged.chain(layers.iter().map(|(_, code)| code));
+    let parts = dependencies.iter().map(|(_, code)| code);
+    let parts = parts.chain(layers.iter().map(|(_, code)| code));
     let inputs = [COMPOSITION, own.digest()].into_iter();
     let key = cache.key(
         inputs.chain(
-            plugged
+            parts
                 .zip(&descriptions)
                 .flat_map(|(code, text)| [text.as_bytes(), code.digest()]),
         ),
@@ -159,15 +156,22 @@ pub(crate) fn leave_code_out(
 ) -> Result<()> {
     let mut paths = BTreeSet::new();
     for component in application.triggered() {
-        let dependencies = component.dependencies().iter();
-        let dependencies = dependencies.filter(|dependency| !provided(dependency.name()));
         paths.insert(component.source());
-        paths.extend(dependencies.map(Dependency::source));
+        paths.extend(plugged(component, &provided).map(Dependency::source));
         paths.extend(component.middleware().iter().map(Middleware::source));
     }
     paths
         .into_iter()
         .try_for_each(|path| Code::read(path)?.leave_out())
+}
+
+/// The dependencies that become a part of a component.
+fn plugged(
+    component: &anyturn_manifest::Component,
+    provided: impl Fn(&DependencyName) -> bool,
+) -> impl Iterator<Item = &Dependency> {
+    let dependencies = component.dependencies().iter();
+    dependencies.filter(move |dependency| !provided(dependency.name()))
 }
 
 /// What of a dependency, besides its code, makes a difference to the composed component.

@@ -4,7 +4,6 @@
 //! a note in the code's place, which tells the code's digest: by that the machine code is found, and nothing is found that
 //! was made of something else. Whoever needs the code itself is told that it was left out.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -41,14 +40,9 @@ impl Source {
         })
     }
 
-    /// The note that stands for a component with this digest.
-    pub fn note(digest: &[u8; DIGEST]) -> String {
-        let mut note = BEGINNING.to_owned();
-        for byte in digest {
-            let _ = write!(note, "{byte:02x}");
-        }
-        note.push('\n');
-        note
+    /// The note that stands for a component with this digest, which is in lower-case hexadecimal.
+    pub fn note(digest: &str) -> String {
+        format!("{BEGINNING}{digest}\n")
     }
 }
 
@@ -84,16 +78,17 @@ mod tests {
 
     #[test]
     fn a_note_tells_the_digest_it_was_written_with() {
-        let digest = std::array::from_fn(|at| u8::try_from(at * 8).unwrap());
+        let digest: [u8; DIGEST] = std::array::from_fn(|at| u8::try_from(at * 8).unwrap());
+        let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
-            read(Source::note(&digest).as_bytes()).unwrap(),
+            read(Source::note(&text).as_bytes()).unwrap(),
             Source::Note(digest)
         );
     }
 
     #[test]
     fn a_damaged_note_is_neither_code_nor_a_note() {
-        let note = Source::note(&[0xab; DIGEST]);
+        let note = Source::note(&"ab".repeat(DIGEST));
         for damaged in [
             &note[..note.len() - 2],
             &note.replace("abab", "abzz"),
