@@ -4,7 +4,7 @@
 use super::configuration::{self, error_of};
 use crate::engine::{self, aot::Cache};
 use crate::prepare;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// What `compile` can be told.
 #[derive(clap::Args)]
@@ -34,6 +34,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         prepare::files(&manifest, component, &application.files())?;
     }
     if arguments.slim {
+        ensure!(
+            cache.has_all(),
+            "{} does not hold all that was compiled, so that the components' files stay as they are",
+            directory.display()
+        );
         prepare::leave_code_out(&manifest, |name| application.provides(name))?;
     }
     let (found, compiled) = cache.counts();

@@ -25,6 +25,8 @@ pub(crate) struct Cache {
     engine: Engine,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// Components that were compiled and could not be kept.
+    unkept: AtomicU64,
     /// Numbers the files that are being written.
     partial: AtomicU64,
 }
@@ -52,6 +54,7 @@ impl Cache {
             engine: engine.clone(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            unkept: AtomicU64::new(0),
             partial: AtomicU64::new(0),
         })
     }
@@ -101,6 +104,7 @@ impl Cache {
             // A mapped file costs no memory of its own.
             Ok(()) => load(&self.engine, &self.path(key)).map_err(anyhow_of),
             Err(error) => {
+                self.unkept.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(directory = %self.directory.display(), %error, "a compiled component cannot be kept");
                 deserialize(&self.engine, &code).map_err(anyhow_of)
             }
@@ -124,6 +128,11 @@ impl Cache {
 
     fn path(&self, key: &Key) -> PathBuf {
         self.directory.join(format!("{}.cwasm", key.0))
+    }
+
+    /// Whether everything that was compiled since the cache was opened is in it.
+    pub(crate) fn has_all(&self) -> bool {
+        self.unkept.load(Ordering::Relaxed) == 0
     }
 
     /// Entries loaded, and components compiled, since the cache was opened.

@@ -6,6 +6,7 @@ use anyturn_tests::process::Signal;
 use anyturn_tests::repository;
 use futures::StreamExt as _;
 use reqwest::StatusCode;
+use std::path::Path;
 use std::time::Duration;
 
 #[tokio::test]
@@ -52,20 +53,22 @@ async fn a_damaged_cache_of_compiled_components_is_made_anew() {
     assert_eq!(one(&start().await, "count").await.1, "1");
 }
 
+/// Puts an application of one component into a folder.
+fn hello(manifest: &Path, wasm: &Path) {
+    let text = std::fs::read_to_string(repository().join("tests/hello/spin.toml")).unwrap();
+    let source = "../../target/wasm32-wasip2/component/anyturn_hello.wasm";
+    assert!(text.contains(source));
+    std::fs::write(manifest, text.replace(source, "hello.wasm")).unwrap();
+    let built = anyturn_tests::host::target().join("wasm32-wasip2/component/anyturn_hello.wasm");
+    std::fs::copy(built, wasm).unwrap();
+}
+
 #[tokio::test]
 async fn an_application_whose_code_was_left_out_is_served_from_the_cache_and_from_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let (manifest, wasm) = (folder.path().join("spin.toml"), folder.path().join("hello.wasm"));
     let (cache, other) = (folder.path().join("cache"), folder.path().join("other"));
-    let text = std::fs::read_to_string(repository().join("tests/hello/spin.toml")).unwrap();
-    let source = "../../target/wasm32-wasip2/component/anyturn_hello.wasm";
-    assert!(text.contains(source));
-    std::fs::write(&manifest, text.replace(source, "hello.wasm")).unwrap();
-    std::fs::copy(
-        anyturn_tests::host::target().join("wasm32-wasip2/component/anyturn_hello.wasm"),
-        &wasm,
-    )
-    .unwrap();
+    hello(&manifest, &wasm);
     let kept = folder.path().join("linked.wasm");
     std::fs::hard_link(&wasm, &kept).unwrap();
     let compile = |more: &[&str]| {
@@ -88,7 +91,7 @@ async fn an_application_whose_code_was_left_out_is_served_from_the_cache_and_fro
         "a link to the file keeps the code"
     );
 
-    let host = |cache: &std::path::Path| {
+    let host = |cache: &Path| {
         HostBuilder::new()
             .manifest(&manifest)
             .env("ANYTURN_CACHE_DIR", cache.display().to_string())
@@ -106,6 +109,39 @@ async fn an_application_whose_code_was_left_out_is_served_from_the_cache_and_fro
     std::fs::write(&wasm, "anyturn: the code was left out, its digest is sha256:0").unwrap();
     let (status, log) = host(&cache).refused().await;
     assert!(!status.success() && log.contains("damaged"), "{log}");
+}
+
+#[test]
+fn the_code_of_a_component_stays_where_its_compiled_form_cannot_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (manifest, wasm) = (folder.path().join("spin.toml"), folder.path().join("hello.wasm"));
+    hello(&manifest, &wasm);
+    let compile = |cache: &Path, more: &[&str]| {
+        let mut command = std::process::Command::new(binary());
+        command.arg("compile").arg("--manifest").arg(&manifest);
+        command.arg("--cache-dir").arg(cache).args(more).output().unwrap()
+    };
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    assert!(compile(&first, &[]).status.success());
+    // What has the place of an entry and cannot be replaced.
+    for entry in std::fs::read_dir(&first).unwrap() {
+        let entry = entry.unwrap();
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "cwasm")
+        {
+            std::fs::create_dir_all(second.join(entry.file_name()).join("full")).unwrap();
+        }
+    }
+    let before = std::fs::read(&wasm).unwrap();
+    let refused = compile(&second, &["--slim"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && said.contains("stay as they are"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(&wasm).unwrap(), before);
 }
 
 #[tokio::test]
