@@ -29,16 +29,17 @@ fn read_websocket(node: &Node<'_>) -> Option<WebSocket> {
     table.finish();
     let path = path.and_then(|node| read_path(&node, "/ws"));
     let api = api.and_then(|node| read_path(&node, "/api/chat"));
+    let plain = |path: String| path.trim_end_matches('/').to_owned();
     Some(WebSocket {
-        path: path?,
-        api: api?,
+        path: plain(path?),
+        api: plain(api?),
     })
 }
 
 fn read_path(node: &Node<'_>, example: &str) -> Option<String> {
     let path = node.string()?;
     if path.starts_with('/') {
-        return Some(path.trim_end_matches('/').to_owned());
+        return Some(path.to_owned());
     }
     node.error(
         "is no path",
@@ -85,6 +86,27 @@ fn interval(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tick_is_made_at_the_path_as_it_is_written() {
+        for path in ["/internal/tick/", "/"] {
+            let manifest = format!(
+                "spin_manifest_version = 2\n\
+                 [application]\n\
+                 name = \"demo\"\n\
+                 [[trigger.http]]\n\
+                 route = \"/...\"\n\
+                 component = \"one\"\n\
+                 [component.one]\n\
+                 source = \"one.wasm\"\n\
+                 [component.one.tool.anyturn]\n\
+                 tick = {{ path = \"{path}\", every = \"1s\" }}\n"
+            );
+            let (application, _) = crate::parse("spin.toml".as_ref(), &manifest).unwrap();
+            let tick = application.component("one").unwrap().tick().unwrap();
+            assert_eq!(tick.path, path);
+        }
+    }
 
     #[test]
     fn a_length_of_time_has_a_number_and_a_unit() {
